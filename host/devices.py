@@ -1,0 +1,54 @@
+"""Devices and memory: ComfyUI's model management, or plain torch."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from .comfy import module
+
+
+def compute_device() -> torch.device:
+    """Give the device that networks run on."""
+    management = module("comfy.model_management")
+    if management:
+        device: torch.device = management.get_torch_device()
+        return device
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def image_device() -> torch.device:
+    """Give the device that IMAGE tensors travel on between nodes (the CPU, unless ComfyUI was told otherwise)."""
+    management = module("comfy.model_management")
+    device: torch.device = management.intermediate_device() if management else torch.device("cpu")
+    return device
+
+
+def out_of_memory() -> tuple[type[BaseException], ...]:
+    """Give the exception types that mean the device is out of memory, for an ``except`` that retries with smaller pieces."""
+    management = module("comfy.model_management")
+    known: tuple[type[BaseException], ...] = (torch.cuda.OutOfMemoryError, MemoryError)
+    return (*known, management.OOM_EXCEPTION) if management else known
+
+
+@contextmanager
+def loaded(network: torch.nn.Module, memory: int = 0) -> Iterator[torch.nn.Module]:
+    """Hold a network on the compute device inside the block.
+
+    Inside ComfyUI it goes through a ModelPatcher, so that ComfyUI can evict others for it and it for others later.
+
+    Args:
+        network: any module; its parameters move.
+        memory: bytes that a run needs beside the parameters.
+    """
+    device = compute_device()
+    management: Any = module("comfy.model_management")
+    if management:
+        patching: Any = module("comfy.model_patcher")
+        patcher = patching.ModelPatcher(network, load_device=device, offload_device=management.unet_offload_device())
+        management.load_models_gpu([patcher], memory_required=memory)
+        yield patcher.model
+    else:
+        yield network.to(device)

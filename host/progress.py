@@ -1,0 +1,75 @@
+"""The progress callable that the host gives to core: ComfyUI's bar and interrupt, or a bar in the terminal."""
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from tqdm import tqdm
+
+from ..core.progress import Progress
+from .comfy import module
+
+PERIOD = 0.1
+"""Seconds between two updates of a bar. Older servers send one message an update; the cancel check runs at every call all the same."""
+
+
+def node_progress(title: str, node_id: str | None = None) -> Progress:
+    """Give the progress for one run of a node.
+
+    Inside ComfyUI every call checks for Cancel (and lets InterruptProcessingException pass); the bar moves and, where the server can
+    show text on a node, the time left appears. Elsewhere a bar with the time left is drawn when the error stream is a terminal.
+
+    Args:
+        title: what the terminal's bar is called.
+        node_id: the node's id in the graph (hidden input UNIQUE_ID), for the text on the node.
+    """
+    return _ComfyProgress(node_id) if module("comfy.utils") else _TerminalProgress(title)
+
+
+class _ComfyProgress:
+    def __init__(self, node_id: str | None) -> None:
+        self._node_id = node_id
+        self._bar: Any = None
+        self._started = self._shown = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        management: Any = module("comfy.model_management")
+        management.throw_exception_if_processing_interrupted()
+        now = time.monotonic()
+        if done < total and now - self._shown < PERIOD:
+            return
+        self._shown = now
+        if self._bar is None:
+            utils: Any = module("comfy.utils")
+            self._bar = utils.ProgressBar(total)
+        self._bar.update_absolute(done, total)
+        self._tell(done, total, now - self._started)
+
+    def _tell(self, done: int, total: int, elapsed: float) -> None:
+        server: Any = getattr(getattr(module("server"), "PromptServer", None), "instance", None)
+        if self._node_id is None or not hasattr(server, "send_progress_text") or elapsed < 2 or not 0 < done <= total:
+            return
+        left = elapsed / done * (total - done)
+        server.send_progress_text(f"{done} of {total}, {clock(left)} left", self._node_id)
+
+
+class _TerminalProgress:
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._bar: tqdm[Any] | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._bar is None:
+            self._bar = tqdm(total=total, desc=self._title, unit="frame", leave=False, disable=None, file=sys.stderr, mininterval=PERIOD)
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+        if done >= total:
+            self._bar.close()
+
+
+def clock(seconds: float) -> str:
+    """Write a time span as ``m:ss`` or ``h:mm:ss``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
