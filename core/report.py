@@ -1,7 +1,6 @@
 """Named figures of a run: what a node found or did, for people, for files and for the panels."""
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +25,6 @@ class Report:
                  for name, value in self.figures.items()]
         return "\n".join([self.title, *lines])
 
-    def dumps(self) -> str:
-        """Give the report as JSON text."""
-        return json.dumps(self.to_json(), indent=1)
+    def __str__(self) -> str:
+        """Give the text, so that ComfyUI's Preview Any shows it."""
+        return self.to_text()

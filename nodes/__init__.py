@@ -1,2 +1,14 @@
-NODE_CLASS_MAPPINGS: dict[str, type] = {}
-NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] = {}
+"""The nodes, one thin class a file; here only what ComfyUI asks for: ids and display names."""
+from __future__ import annotations
+
+from .inspect_arrays import InspectArrays
+from .names import PREFIX
+from .sharpen import Sharpen
+
+_DISPLAY_NAMES = {
+    InspectArrays: "Inspect Arrays",
+    Sharpen: "Sharpen",
+}
+
+NODE_CLASS_MAPPINGS = {PREFIX + node.__name__: node for node in _DISPLAY_NAMES}
+NODE_DISPLAY_NAME_MAPPINGS = {PREFIX + node.__name__: name for node, name in _DISPLAY_NAMES.items()}

@@ -31,3 +31,12 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("no ../shared folder with real media and goldens beside the checkout")
     return SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def library_guard():
+    """Check every array that the pack hands to OpenCV, SciPy, scikit-image or bm3d, in every test."""
+    import library_guard
+
+    with pytest.MonkeyPatch.context() as patch:
+        yield library_guard.install(patch)

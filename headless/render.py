@@ -1,0 +1,92 @@
+"""``talkies render IN OUT --op ...``: frames from anything, through a chain of operations, into anything."""
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from ..core.arrays import Frames
+from ..core.catalogue import OPERATIONS, parse_operation
+from ..core.measure.statistics import FrameStatistics, frame_statistics, joined
+from ..core.operation import Chain
+from ..core.settings import settings_of
+from ..core.video.audio_copy import CopyAudio
+from ..core.video.encoding import CONTAINERS, Encoding
+from ..core.video.memory import chunk_frames
+from ..core.video.render import render, rendered_info
+from ..core.video.sink import create_sink
+from ..core.video.source import FileSource, open_source
+from ..host.progress import node_progress
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "render", help="run operations over a video, an image, a folder of frames or a .npy file",
+        formatter_class=argparse.RawDescriptionHelpFormatter, epilog="operations and their settings:\n" + _operations_help())
+    parser.add_argument("input", type=Path, metavar="IN", help="a video, an image (16-bit PNG and TIFF too), a folder of frames, or a float32 .npy")
+    parser.add_argument("output", type=Path, metavar="OUT",
+                        help=f"a video ({', '.join(CONTAINERS)}), an image, a folder, or a .npy of [B,H,W,C]")
+    parser.add_argument("--op", action="append", default=[], metavar="NAME[:setting=value,...]", help="an operation; more of them run in order")
+    parser.add_argument("--fps", type=float, help="frames a second, where the input states none (stills, arrays); default 25")
+    parser.add_argument("--codec", choices=[str(c) for c in ("h264", "h265", "vp9", "prores", "ffv1")], help="default: what the suffix of OUT stands for")
+    parser.add_argument("--quality", type=int, default=-1, help="the encoder's constant quality, lower is better; default: visually lossless")
+    parser.add_argument("--speed", choices=("fast", "medium", "slow"), default="medium", help="of the encoder")
+    parser.add_argument("--memory", type=int, default=512, metavar="MIB", help="for the frames at work; default 512")
+    parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the figures of the run and of every frame before and after")
+    parser.set_defaults(call=main)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run the command."""
+    chain = Chain(tuple(parse_operation(text) for text in options.op))
+    before, after = Watched(), Watched()
+    started = time.monotonic()
+    with open_source(options.input, options.fps) as source:
+        info = rendered_info(source.info, chain)
+        size = chunk_frames(source.info, options.memory, chain.scale, chain.radius)
+        audio = CopyAudio(options.input) if isinstance(source, FileSource) else None
+        with create_sink(options.output, info, _encoding(options), audio) as sink:
+            watchers = {"before": before, "after": after} if options.report else {}
+            frames = render(source, sink, chain, size, node_progress(options.output.name), **watchers)
+    seconds = time.monotonic() - started
+    print(f"{options.output}: {frames} frames of {info.width}x{info.height} px, {float(info.fps):g} a second, in {seconds:.1f} s")
+    if options.report:
+        figures = {"frames": frames, "width": info.width, "height": info.height, "fps": str(info.fps), "seconds": seconds, "frames_a_chunk": size}
+        report = {"input": str(options.input), "output": str(options.output), "operations": chain.to_json()["operations"], **figures,
+                  "before": before.report("before"), "after": after.report("after")}
+        options.report.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    return 0
+
+
+class Watched:
+    """The statistics of the frames that passed; the last frame is kept for the change to the next."""
+
+    def __init__(self) -> None:
+        self._parts: list[FrameStatistics] = []
+        self._last: Frames | None = None
+
+    def __call__(self, start: int, frames: Frames) -> None:
+        self._parts.append(frame_statistics(frames, self._last))
+        self._last = frames[-1:].copy()
+
+    def report(self, title: str) -> dict[str, Any]:
+        """Give the figures and series of all frames so far as plain JSON values."""
+        return joined(self._parts).report(title).to_json()
+
+
+def _encoding(options: argparse.Namespace) -> Encoding | None:
+    if options.output.suffix.lower() not in CONTAINERS:
+        return None
+    codec = options.codec or Encoding.for_file(options.output).codec
+    return Encoding(codec, options.quality, options.speed)
+
+
+def _operations_help() -> str:
+    lines = []
+    for name, operation in OPERATIONS.items():
+        lines.append(f"  {name}")
+        lines += [f"    {s.name:<18} {s.allowed()}; default {s.default}" for s in settings_of(operation)]
+    return "\n".join(lines)

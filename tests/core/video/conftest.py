@@ -1,0 +1,10 @@
+"""Fixtures of the tests of core/video."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(7)

@@ -1,0 +1,71 @@
+"""What holds for every node: form, texts, help page, locale."""
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+import talkies
+import write_locales
+from conftest import ROOT
+
+NODES = sorted(talkies.NODE_CLASS_MAPPINGS.items())
+each = pytest.mark.parametrize(("name", "node"), NODES, ids=[n for n, _ in NODES])
+
+CORE_IDS = {"ImageSharpen", "ImageBlur", "AudioEncoderEncode", "ImageUpscaleWithModel", "LoadVideo", "SaveVideo"}
+
+
+@each
+def test_id_is_prefixed_and_taken_by_no_core_node(name, node):
+    assert name == "Talkies" + node.__name__ and name not in CORE_IDS
+
+
+@each
+def test_every_text_is_there(name, node):
+    assert node.DESCRIPTION.endswith(".") and node.SEARCH_ALIASES and node.CATEGORY.startswith("Talkies/")
+    assert len(node.RETURN_TYPES) == len(node.RETURN_NAMES) == len(node.OUTPUT_TOOLTIPS)
+    assert all(tip.endswith((".", "!")) for tip in node.OUTPUT_TOOLTIPS)
+
+
+@each
+def test_every_input_has_a_tooltip_and_a_default_within_its_range(name, node):
+    for group in ("required", "optional"):
+        for key, spec in node.INPUT_TYPES().get(group, {}).items():
+            options = spec[1]
+            assert len(options["tooltip"]) > 15, f"{key} has no tooltip"
+            if isinstance(spec[0], list):
+                assert options.get("default", spec[0][0]) in spec[0]
+            elif spec[0] in ("INT", "FLOAT"):
+                assert options["min"] <= options["default"] <= options["max"] and options["step"] > 0, key
+
+
+@each
+def test_run_takes_what_is_declared(name, node):
+    parameters = inspect.signature(getattr(node, node.FUNCTION)).parameters
+    declared = {key for group in node.INPUT_TYPES().values() for key in group}
+    named = {p for p in parameters if p != "self" and parameters[p].kind is not inspect.Parameter.VAR_KEYWORD}
+    assert named <= declared
+    if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        assert declared <= named
+
+
+@each
+def test_validation_stays_the_servers(name, node):
+    assert not hasattr(node, "VALIDATE_INPUTS")
+
+
+@each
+def test_help_page_names_every_input_and_output(name, node):
+    page = (ROOT / "web" / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# {talkies.NODE_DISPLAY_NAME_MAPPINGS[name]}\n")
+    keys = [key for group in ("required", "optional") for key in node.INPUT_TYPES().get(group, {})]
+    for key in [*keys, *node.RETURN_NAMES]:
+        assert re.search(rf"\*\*{re.escape(key)}\*\*", page), f"the help page does not tell of {key}"
+
+
+def test_no_help_page_is_left_over():
+    assert {p.stem for p in (ROOT / "web" / "docs").glob("*.md")} == set(talkies.NODE_CLASS_MAPPINGS)
+
+
+def test_the_english_locale_is_up_to_date():
+    assert write_locales.TARGET.read_text(encoding="utf-8") == write_locales.text(talkies), "run python tests/write_locales.py"
