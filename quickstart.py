@@ -43,7 +43,8 @@ def make_environment() -> None:
         return
     say(f"making {VENV} with Python {platform.python_version()}")
     if run(sys.executable, "-m", "venv", "--clear", VENV) != 0:
-        raise SetupError("Python could not make a virtual environment. On Debian and Ubuntu: sudo apt install python3-venv. Then run this again.")
+        raise SetupError("Python could not make a virtual environment. On Debian and Ubuntu: sudo apt install python3-venv. "
+                         "Then run this again.")
 
 
 def install(extra: str) -> None:
@@ -71,7 +72,9 @@ def check_libraries() -> None:
     if probe.returncode == 0:
         return
     reason = (probe.stderr.strip().splitlines() or ["no reason given"])[-1]
-    cure = "sudo apt install libgl1 libglib2.0-0 (Fedora: mesa-libGL glib2)" if ".so" in reason else "delete the folder .venv and run this again"
+    cure = "delete the folder .venv and run this again"
+    if ".so" in reason:
+        cure = "sudo apt install libgl1 libglib2.0-0 (Fedora: mesa-libGL glib2)"
     raise SetupError(f"A library does not load: {reason}\nWhat to do: {cure}.")
 
 
@@ -81,7 +84,7 @@ def main() -> int:
     parser.add_argument("command", choices=("demo", "test"))
     parser.add_argument("rest", nargs=argparse.REMAINDER, help="handed on: to `talkies demo`, or to pytest")
     arguments = parser.parse_args()
-    if sys.version_info < (3, 10):
+    if sys.version_info < (3, 10):  # noqa: UP036  the one place where an older Python may arrive
         raise SetupError(f"Python 3.10 or newer is needed; this is {platform.python_version()}. Start it as python3.12 quickstart.py ...")
     make_environment()
     install("test" if arguments.command == "test" else "")

@@ -215,10 +215,13 @@ def stream(operation: Operation, clip: Iterable[Numbered], progress: Progress = 
         if safe <= done:
             continue
         made = operation(held, held_start, progress)
-        yield done, made[done - held_start : safe - held_start]
         keep = max(held_start, safe - radius)
+        made = made[done - held_start : safe - held_start]
         held = held[keep - held_start :].copy() if radius else None  # a copy, so that the frames no longer needed are let go
-        held_start, done = keep, safe
+        held_start, at, done = keep, done, safe
+        del frames
+        yield at, made
+        del made  # before the next run of frames is asked for: two of them in memory would be one too many
     if held is not None and done < held_start + len(held):
         yield done, operation(held, held_start, progress)[done - held_start :]
 

@@ -1,13 +1,15 @@
 """The demo's own talking-head clip: a public-domain portrait, shaken along a known path, with a voice that moves its mouth.
 
-The portrait is scikit-image's astronaut (NASA, public domain). The voice is synthesised: a glottal pulse train through three formant
-resonators, syllable by syllable. Everything follows from the seed, so the clip's truth (path, clean frames) is known exactly.
+It is filmed a little soft and noisy. The portrait is scikit-image's astronaut (NASA, public domain). The voice is synthesised: a
+glottal pulse train through three formant resonators, syllable by syllable. Everything follows from the seed, so the clip's truth
+(path, clean frames) is known exactly.
 """
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -43,6 +45,7 @@ class DemoClip:
     """
 
     fps: Fraction
+    blur: float
     noise: float
     seed: int
     path: NDArray[np.float64]
@@ -56,35 +59,39 @@ class DemoClip:
         return ClipInfo(SIZE, SIZE, self.fps, 1 / self.fps, len(self.path))
 
     def clean(self, index: int) -> Frame:
-        """Draw frame `index`, ``[H,W,3]``, before noise."""
+        """Draw frame `index`, ``[H,W,3]``, before blur and noise."""
         dx, dy, turn = self.path[index]
         y, x = np.mgrid[0:SIZE, 0:SIZE].astype(np.float64) - (SIZE - 1) / 2
         x, y = x - dx, y - dy
         x, y = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
         x, y = x / ZOOM + CENTRE[0], y / ZOOM + CENTRE[1]
         y, inside = _dropped_jaw(x, y, 9.0 * float(self.opening[index]))
-        portrait = from_uint8(contiguous(skimage.data.astronaut()))
+        portrait = from_uint8(contiguous(skimage.data.astronaut()))  # type: ignore[no-untyped-call]
         frame = cv2.remap(portrait, as_float32(x), as_float32(y), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
         dark = np.array([0.16, 0.05, 0.05], np.float32)
         return contiguous(np.clip(frame + as_float32(inside)[..., None] * (dark - frame), 0, 1))
 
     def chunks(self, size: int) -> Iterator[Chunk]:
-        """Draw the clip with its noise, `size` frames at a time."""
+        """Draw the clip as it is filmed, soft and noisy, `size` frames at a time."""
         for start in range(0, len(self.path), size):
             count = min(size, len(self.path) - start)
             frames: Frames = empty_frames(count, SIZE, SIZE, 3)
             for i in range(count):
                 rng = np.random.default_rng((self.seed, start + i))
-                frames[i] = self.clean(start + i) + self.noise * rng.standard_normal((SIZE, SIZE, 3), np.float32)
+                soft = cv2.GaussianBlur(self.clean(start + i), (0, 0), self.blur)
+                frames[i] = soft + self.noise * rng.standard_normal((SIZE, SIZE, 3), np.float32)
             yield Chunk(start, np.clip(frames, 0, 1), tuple(range(start, start + count)))
 
 
-def demo_clip(seconds: float = 4.0, fps: Fraction = Fraction(25), noise: float = 4 / 255, seed: int = 7, rate: int = 48000) -> DemoClip:
+def demo_clip(
+    seconds: float = 4.0, fps: Fraction = Fraction(25), blur: float = 1.0, noise: float = 1.5 / 255, seed: int = 7, rate: int = 48000
+) -> DemoClip:
     """Make the demo clip.
 
     Args:
         seconds: its length, at least one frame.
         fps: frames a second.
+        blur: standard deviation of the lens's softness, px.
         noise: standard deviation of the white noise, 0..1.
         seed: path, syllables and noise follow from it.
         rate: samples a second of the sound.
@@ -92,7 +99,7 @@ def demo_clip(seconds: float = 4.0, fps: Fraction = Fraction(25), noise: float =
     count = max(1, round(seconds * fps))
     rng = np.random.default_rng(seed)
     sound, loudness = speech_like(count / float(fps), rate, rng)
-    return DemoClip(fps, noise, seed, head_path(count, fps, rng), _per_frame(loudness, rate, fps, count), sound, rate)
+    return DemoClip(fps, blur, noise, seed, head_path(count, fps, rng), _per_frame(loudness, rate, fps, count), sound, rate)
 
 
 def head_path(count: int, fps: Fraction, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -128,7 +135,7 @@ def speech_like(seconds: float, rate: int, rng: np.random.Generator) -> tuple[Wa
 def _per_frame(loudness: NDArray[np.float64], rate: int, fps: Fraction, count: int) -> NDArray[np.float64]:
     """Average an envelope over each frame's time, and let lips follow with the inertia of about a frame."""
     edges = [min(len(loudness), round(i * rate / fps)) for i in range(count + 1)]
-    opening = np.array([loudness[a:b].mean() if b > a else 0.0 for a, b in zip(edges, edges[1:], strict=False)])
+    opening = np.array([loudness[a:b].mean() if b > a else 0.0 for a, b in pairwise(edges)])
     return np.convolve(np.pad(opening, 1, "edge"), (0.25, 0.5, 0.25), "valid")
 
 

@@ -17,8 +17,8 @@ from ..core.parallel import worker_count
 from ..core.weights import CATALOGUE
 from ..host.folders import find_model, model_folders
 
-REQUIRED = ("torch", "torchvision", "numpy", "scipy", "opencv-python", "kornia", "numba", "av", "Pillow", "scikit-image", "matplotlib", "librosa",
-            "face-alignment", "spandrel", "bm3d", "aiohttp", "tqdm")
+REQUIRED = ("torch", "torchvision", "numpy", "scipy", "opencv-python", "kornia", "numba", "av", "Pillow", "scikit-image", "matplotlib",
+            "librosa", "face-alignment", "spandrel", "bm3d", "aiohttp", "tqdm")
 OPTIONAL = {"ai-edge-litert": "the face mesh, the best and fastest face detector", "realesrgan": "the reference engine of Super Resolve",
             "ray": "many machines", "transformers": "HuBERT speech features", "onnxruntime": "WeNet speech features"}
 TWINS = {"opencv-python": ("opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")}
@@ -80,7 +80,8 @@ def encoders() -> Iterator[Row]:
     yield True, f"FFmpeg {av.ffmpeg_version_info} inside PyAV {av.__version__}"
     for codec, encoder in (("h264", "libx264"), ("h265", "libx265"), ("vp9", "libvpx-vp9"), ("prores", "prores_ks"), ("ffv1", "ffv1")):
         there = encoder in av.codecs_available
-        yield there, f"writes {codec}" if there else f"cannot write {codec}: this PyAV was built without {encoder}; pip install --force-reinstall av"
+        cure = f"cannot write {codec}: this PyAV was built without {encoder}; pip install --force-reinstall av"
+        yield there, f"writes {codec}" if there else cure
 
 
 def weights() -> Iterator[Row]:

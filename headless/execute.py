@@ -1,4 +1,4 @@
-"""Run a workflow in this process: nodes in the order that its outputs need them, each intermediate result freed after its last use."""
+"""Run a workflow in this process: nodes as its outputs need them, each intermediate result freed after its last use."""
 from __future__ import annotations
 
 import asyncio
@@ -104,9 +104,8 @@ class _Run:
 
     def _options(self, node_id: str) -> dict[str, Mapping[str, Any]]:
         declared = self._inputs_declared(node_id)
-        return {
-            name: type_and_options(spec)[1] for section in ("required", "optional") for name, spec in declared.get(section, {}).items()
-        }
+        specs = {**declared.get("required", {}), **declared.get("optional", {})}
+        return {name: type_and_options(spec)[1] for name, spec in specs.items()}
 
     def _inputs_declared(self, node_id: str) -> Mapping[str, Mapping[str, Any]]:
         if node_id not in self._declared:

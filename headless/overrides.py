@@ -16,8 +16,8 @@ def apply_overrides(prompt: Prompt, overrides: Iterable[str], object_info: Objec
 
     Args:
         prompt: a workflow in API format; it is left as it is.
-        overrides: ``NODE.INPUT=VALUE`` each, where NODE is a node's id, its title or its class name. The value is read as what the
-            input is declared to be; an input that takes a link reads ``["3", 0]``.
+        overrides: ``NODE.INPUT=VALUE`` each, where NODE is a node's id, its title or its class name. The value is read as
+            what the input is declared to be; an input that takes a link reads ``["3", 0]``.
         object_info: the node definitions.
 
     Raises:
@@ -28,7 +28,7 @@ def apply_overrides(prompt: Prompt, overrides: Iterable[str], object_info: Objec
     for override in overrides:
         target, equals, text = override.partition("=")
         if not equals or "." not in target:
-            raise WorkflowError(f'"{override}" is not of the form NODE.INPUT=VALUE, e.g. 3.strength=0.5 or TalkiesSharpen.mode=unsharp.')
+            raise WorkflowError(f'"{override}" is not NODE.INPUT=VALUE, e.g. 3.strength=0.5 or TalkiesSharpen.mode=unsharp.')
         node_id, name = _find(changed, target.strip(), override)
         node = changed[node_id]
         definition = object_info.get(str(node["class_type"]))
@@ -53,8 +53,7 @@ def _find(prompt: Prompt, target: str, override: str) -> tuple[str, str]:
 def _matching(prompt: Prompt, name: str) -> list[str]:
     if name in prompt:
         return [name]
-    by_title = [node_id for node_id in prompt if title(prompt, node_id) == name]
-    return by_title or [node_id for node_id, node in prompt.items() if node.get("class_type") == name]
+    return [node_id for node_id, node in prompt.items() if name in (title(prompt, node_id), node.get("class_type"))]
 
 
 def _read(text: str, name: str, node: str, definition: Mapping[str, Any] | None, override: str) -> Any:
@@ -72,7 +71,8 @@ def _read(text: str, name: str, node: str, definition: Mapping[str, Any] | None,
     try:
         return _convert(text, kind)
     except ValueError:
-        raise WorkflowError(f'"{override}": input {name} of {node} takes {_NAMES.get(kind, f"a link, as [id, index], to {kind}")}.') from None
+        wanted = _NAMES.get(kind, f"a link to {kind}, as [id, index]")
+        raise WorkflowError(f'"{override}": input {name} of {node} takes {wanted}.') from None
 
 
 _NAMES: Mapping[str, str] = {"INT": "a whole number", "FLOAT": "a number", "BOOLEAN": "true or false"}

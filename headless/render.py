@@ -26,13 +26,17 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "render", help="run operations over a video, an image, a folder of frames or a .npy file",
         formatter_class=argparse.RawDescriptionHelpFormatter, epilog="operations and their settings:\n" + _operations_help())
-    parser.add_argument("input", type=Path, metavar="IN", help="a video, an image (16-bit PNG and TIFF too), a folder of frames, or a float32 .npy")
+    parser.add_argument("input", type=Path, metavar="IN",
+                        help="a video, an image (16-bit PNG and TIFF too), a folder of frames, or a float32 .npy")
     parser.add_argument("output", type=Path, metavar="OUT",
                         help=f"a video ({', '.join(CONTAINERS)}), an image, a folder, or a .npy of [B,H,W,C]")
-    parser.add_argument("--op", action="append", default=[], metavar="NAME[:setting=value,...]", help="an operation; more of them run in order")
+    parser.add_argument("--op", action="append", default=[], metavar="NAME[:setting=value,...]",
+                        help="an operation; more of them run in order")
     parser.add_argument("--fps", type=float, help="frames a second, where the input states none (stills, arrays); default 25")
-    parser.add_argument("--codec", choices=[str(c) for c in ("h264", "h265", "vp9", "prores", "ffv1")], help="default: what the suffix of OUT stands for")
-    parser.add_argument("--quality", type=int, default=-1, help="the encoder's constant quality, lower is better; default: visually lossless")
+    (codec,) = (entry for entry in settings_of(Encoding) if entry.name == "codec")
+    parser.add_argument("--codec", choices=codec.choices, help="default: what the suffix of OUT stands for")
+    parser.add_argument("--quality", type=int, default=-1,
+                        help="the encoder's constant quality, lower is better; default: visually lossless")
     parser.add_argument("--speed", choices=("fast", "medium", "slow"), default="medium", help="of the encoder")
     parser.add_argument("--memory", type=int, default=512, metavar="MIB", help="for the frames at work; default 512")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the figures of the run and of every frame before and after")
@@ -54,7 +58,8 @@ def main(options: argparse.Namespace) -> int:
     seconds = time.monotonic() - started
     print(f"{options.output}: {frames} frames of {info.width}x{info.height} px, {float(info.fps):g} a second, in {seconds:.1f} s")
     if options.report:
-        figures = {"frames": frames, "width": info.width, "height": info.height, "fps": str(info.fps), "seconds": seconds, "frames_a_chunk": size}
+        figures = {"frames": frames, "width": info.width, "height": info.height, "fps": str(info.fps), "seconds": seconds,
+                   "frames_a_chunk": size}
         report = {"input": str(options.input), "output": str(options.output), "operations": chain.to_json()["operations"], **figures,
                   "before": before.report("before"), "after": after.report("after")}
         options.report.write_text(json.dumps(report, indent=1), encoding="utf-8")

@@ -1,7 +1,7 @@
 """From the UI format of a workflow (what the page saves) to the API format (what it queues).
 
-The page's own conversion, offline: muted nodes go, bypassed ones hand their input through by type, reroutes and primitives dissolve,
-subgraphs unfold under ids such as ``"12:3"``, and widgets give the values of inputs that are not linked.
+The page's own conversion, offline: muted nodes go, bypassed ones hand their input through by type, reroutes and primitives
+dissolve, subgraphs unfold under ids such as ``"12:3"``, and widgets give the values of inputs that are not linked.
 """
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def from_ui(workflow: Mapping[str, Any], object_info: ObjectInfo) -> Prompt:
         object_info: the node definitions; a node that is not among them is kept with what the file says of it.
 
     Raises:
-        WorkflowError: links run in a circle through reroutes or bypassed nodes, a subgraph holds itself, or there are group nodes.
+        WorkflowError: links run in a circle through reroutes or bypassed nodes, a subgraph holds itself, or there is a group node.
     """
     definitions = workflow.get("definitions") or {}
     subgraphs = {str(entry["id"]): entry for entry in definitions.get("subgraphs") or ()}
@@ -159,7 +159,7 @@ def _setter(getter: UiNode) -> UiNode | None:
 
 
 def _bypass_input(node: UiNode, slot: int, kind: str) -> int | None:
-    """The input that a bypassed node hands to an output: the one beside it if it fits, else the first of the type, else any that fits."""
+    """The input that a bypassed node hands to an output: the one beside it, else the first of the type, else any that fits."""
     kinds = [socket.kind for socket in node.inputs]
     if kind in ("*", ""):
         return (slot if slot < len(kinds) else 0) if kinds else None
@@ -181,5 +181,5 @@ def _connects(one: str, other: str) -> bool:
 def _guard(node: UiNode, side: str, slot: int, seen: set[tuple[str, str, int]]) -> None:
     step = (node.path, side, slot)
     if step in seen:
-        raise WorkflowError(f'Node {node.path} "{node.title}": its {side} {slot} leads back to itself; the links run in a circle.')
+        raise WorkflowError(f'Node {node.path} "{node.title}": {side} {slot} leads back to itself; the links run in a circle.')
     seen.add(step)

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
-SAVERS = frozenset(
-    "SaveImage SaveVideo SaveAnimatedWEBP SaveWEBM SaveAudio SaveAudioMP3 SaveAudioOpus SaveGLB SaveAnimatedPNG CLIPSave VAESave "
-    "ModelSave LoraSave SaveLatent".split()
-)
+SAVERS = frozenset({
+    "CLIPSave", "LoraSave", "ModelSave", "SaveAnimatedPNG", "SaveAnimatedWEBP", "SaveAudio", "SaveAudioMP3", "SaveAudioOpus",
+    "SaveGLB", "SaveImage", "SaveLatent", "SaveVideo", "SaveWEBM", "VAESave",
+})
 """The nodes whose ``filename_prefix`` holds patterns."""
 
 _PATTERN = re.compile("%([^%]+)%")

@@ -14,9 +14,13 @@ CONTROLS = ("fixed", "increment", "decrement", "randomize", "increment-wrap")
 SEEDS = ("seed", "noise_seed")
 PREVIEWS = ("videopreview", "preview")
 DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
-WIDGETS = frozenset(
-    "INT FLOAT STRING BOOLEAN COMBO COLOR MARKDOWN WEBCAM AUDIO_RECORD LOAD_3D LOAD_3D_ANIMATION".split()
-) | {DYNAMIC_COMBO}
+WIDGETS = frozenset({
+    "INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "COLOR", "MARKDOWN", "WEBCAM", "AUDIO_RECORD", "LOAD_3D", "LOAD_3D_ANIMATION",
+    DYNAMIC_COMBO,
+})
+
+Specs = Mapping[str, tuple[str, Any, Mapping[str, Any]]]
+"""Inputs by name: section, type, options."""
 
 _DEFAULTS: Mapping[str, Any] = {"INT": 0, "FLOAT": 0.0, "STRING": "", "BOOLEAN": False}
 
@@ -69,12 +73,12 @@ class _Values:
         return self._left.pop(0) if self._left else default
 
     def skip_control(self, *, filtered: bool) -> None:
-        """Pass over a control's value, and its filter's; old files hold true or false there, and files made by hand may hold none."""
+        """Pass over a control's value, and its filter's; old files hold true or false, and files made by hand may hold none."""
         if self._left and (self._left[0] is None or isinstance(self._left[0], bool) or self._left[0] in CONTROLS):
             del self._left[: 2 if filtered else 1]
 
 
-def _take_all(specs: Mapping[str, tuple[str, Any, Mapping[str, Any]]], values: _Values, *, count_forced: bool = False) -> dict[str, Any]:
+def _take_all(specs: Specs, values: _Values, *, count_forced: bool = False) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, (section, kind, options) in specs.items():
         if is_forced(section, options):
@@ -91,9 +95,9 @@ def _take_all(specs: Mapping[str, tuple[str, Any, Mapping[str, Any]]], values: _
     return found
 
 
-def _chosen(name: str, value: Any, options: Mapping[str, Any]) -> dict[str, tuple[str, Any, Mapping[str, Any]]]:
+def _chosen(name: str, value: Any, options: Mapping[str, Any]) -> Specs:
     """The widgets that a dynamic combo shows for its value, named ``combo.input``."""
-    choice = next((choice for choice in options.get("options") or () if choice.get("key") == value), {})
+    choice: Mapping[str, Any] = next((choice for choice in options.get("options") or () if choice.get("key") == value), {})
     return {
         f"{name}.{inner}": spec
         for inner, spec in input_specs({"input": choice.get("inputs")}).items()

@@ -67,18 +67,25 @@ def check_prompt(prompt: Prompt, classes: NodeClasses) -> Checked:
     unknown = [_unknown(checked, node_id) for node_id, node in checked.items() if node.get("class_type") not in classes]
     if unknown:
         return Checked(checked, (), tuple(unknown))
-    outputs = tuple(node_id for node_id, node in checked.items() if getattr(classes[node["class_type"]], "OUTPUT_NODE", False) is True)
+    outputs = tuple(node_id for node_id, node in checked.items() if is_output(classes[node["class_type"]]))
     if not outputs:
-        return Checked(checked, (), (Problem("prompt_no_outputs", "It has no output node (e.g. Save Image, Save Video or a preview)."),))
+        problem = Problem("prompt_no_outputs", "It has no output node (e.g. Save Image, Save Video or a preview).")
+        return Checked(checked, (), (problem,))
     check = _Check(checked, classes)
     for output in outputs:
         check.run(output)
     return Checked(checked, outputs, tuple(check.problems))
 
 
+def is_output(kind: type) -> bool:
+    """Say whether a node class is an output, for whose sake a workflow runs."""
+    return getattr(kind, "OUTPUT_NODE", False) is True
+
+
 def types_meet(given: Any, wanted: Any) -> bool:
     """Say whether an output's type may feed an input's: equal, or one of several joined by commas in common; ``*`` takes all."""
-    if not given != wanted:  # types that take anything say so by overriding `!=`
+    differ = given != wanted  # not `==`: before servers knew "*", types that take anything overrode `!=`
+    if not differ or "*" in (given, wanted):
         return True
     if not isinstance(given, str) or not isinstance(wanted, str):
         return False
@@ -89,7 +96,8 @@ def _unknown(prompt: Prompt, node_id: str) -> Problem:
     kind = prompt[node_id].get("class_type")
     if kind is None:
         return Problem("invalid_prompt", f"Node {node_id} has no class_type.", node_id)
-    return Problem("invalid_prompt", f"{_capital(label(prompt, node_id))}: there is no node type {kind} here; is its pack installed?", node_id)
+    text = f"{_capital(label(prompt, node_id))}: there is no node type {kind} here; is its pack installed?"
+    return Problem("invalid_prompt", text, node_id)
 
 
 class _Check:

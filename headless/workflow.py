@@ -53,7 +53,7 @@ def to_prompt(workflow: Mapping[str, Any], object_info: ObjectInfo) -> Prompt:
         return from_ui(workflow, object_info)
     nodes = _api(workflow)
     if nodes is None:
-        raise WorkflowError("This is no workflow: it has neither \"nodes\" (UI format) nor a \"class_type\" for every id (API format).")
+        raise WorkflowError('This is no workflow: it has neither "nodes" (UI format) nor "class_type"s by node id (API format).')
     prompt: Prompt = {}
     for node_id, node in nodes.items():
         entry = copy.deepcopy(dict(node))
@@ -69,9 +69,8 @@ def _api(workflow: object) -> Mapping[str, Any] | None:
     """The nodes of an API-format workflow, also out of a request's body; None where it is something else."""
     if not isinstance(workflow, Mapping):
         return None
-    if isinstance(workflow.get("prompt"), Mapping):
-        workflow = workflow["prompt"]
-    nodes = {key: node for key, node in workflow.items() if isinstance(node, Mapping)}
+    body = workflow.get("prompt")
+    nodes = {key: node for key, node in (body if isinstance(body, Mapping) else workflow).items() if isinstance(node, Mapping)}
     return nodes if nodes and any("class_type" in node for node in nodes.values()) else None
 
 

@@ -37,7 +37,7 @@ class _ComfyProgress:
         management: Any = module("comfy.model_management")
         management.throw_exception_if_processing_interrupted()
         now = time.monotonic()
-        if done < total and now - self._shown < PERIOD:
+        if done != total and now - self._shown < PERIOD:
             return
         self._shown = now
         if self._bar is None:
@@ -51,7 +51,8 @@ class _ComfyProgress:
         if self._node_id is None or not hasattr(server, "send_progress_text") or elapsed < 2 or not 0 < done <= total:
             return
         left = elapsed / done * (total - done)
-        server.send_progress_text(f"{done} of {total}, {clock(left)} left", self._node_id)
+        text = f"{done} of {total}, {clock(left)} left" if done < total else f"{total} frames in {clock(elapsed)}"
+        server.send_progress_text(text, self._node_id)
 
 
 class _TerminalProgress:

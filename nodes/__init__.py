@@ -1,12 +1,16 @@
 """The nodes, one thin class a file; here only what ComfyUI asks for: ids and display names."""
 from __future__ import annotations
 
+from .frame_adjust import FrameAdjust
 from .inspect_arrays import InspectArrays
 from .names import PREFIX
+from .render_video import RenderVideo
 from .sharpen import Sharpen
 
 _DISPLAY_NAMES = {
+    FrameAdjust: "Frame Adjust",
     InspectArrays: "Inspect Arrays",
+    RenderVideo: "Render Video",
     Sharpen: "Sharpen",
 }
 

@@ -13,16 +13,20 @@ from .names import OPS
 
 InputTypes = dict[str, dict[str, Any]]
 
-IMAGES_IN = ("IMAGE", {"tooltip": "Frames to work on now. Leave it unlinked to only add this step to `ops` for Render Video; link both to do both."})
-MASK_IN = ("MASK", {"tooltip": "Where to work: white changes, black keeps every pixel bit for bit. One mask for all frames, or one a frame."})
+IMAGES_IN = ("IMAGE", {
+    "tooltip": "Frames to work on now. Leave it unlinked to only add this step to `ops` for Render Video; link both to do both.",
+})
+MASK_IN = ("MASK", {
+    "tooltip": "Where to work: white changes, black keeps every pixel bit for bit. One mask for all frames, or one a frame.",
+})
 OPS_IN = (OPS, {"tooltip": "The steps before this one, from another Talkies node. Only Render Video runs them."})
 
 IMAGES_OUT = "The frames, when `images` is linked."
 OPS_OUT = "The steps so far with this one at their end, for Render Video."
 
 
-def widgets(operation: type[Operation]) -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Give an operation's settings as node widgets: kind, default, range, step and tooltip."""
+def widgets(operation: type[Any]) -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Give the settings that a class declares as node widgets: kind, default, range, step and tooltip."""
     return {entry.name: _widget(entry) for entry in settings_of(operation)}
 
 

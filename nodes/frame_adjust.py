@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core import adjust
+from ..core.adjust import FrameAdjust as Adjust
 from ..core.arrays import to_frames, to_image
 from ..core.measure.plot import plot_series
 from ..core.measure.statistics import frame_statistics
@@ -29,10 +29,10 @@ class FrameAdjust:
 
     @classmethod
     def INPUT_TYPES(cls) -> InputTypes:
-        return frame_inputs(adjust.FrameAdjust)
+        return frame_inputs(Adjust)
 
     def run(self, images: Any = None, mask: Any = None, ops: Any = None, node_id: str | None = None, **settings: Any) -> tuple[Any, ...]:
-        operation = masked(adjust.FrameAdjust(**settings), mask)
+        operation = masked(Adjust(**settings), mask)
         out = process(operation, images, "Frame Adjust", node_id)
         chain = appended(ops, operation)
         if images is None:

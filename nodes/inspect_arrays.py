@@ -5,7 +5,7 @@ from typing import Any
 
 from ..core.inspect import describe
 from .form import InputTypes
-from .names import category
+from .names import ANY, category
 
 
 class InspectArrays:
@@ -22,7 +22,7 @@ class InspectArrays:
 
     @classmethod
     def INPUT_TYPES(cls) -> InputTypes:
-        return {"required": {"anything": ("*", {"tooltip": "Any wire: images, masks, audio, video, models, tracks, text."})}}
+        return {"required": {"anything": (ANY, {"tooltip": "Any wire: images, masks, audio, video, models, tracks, text."})}}
 
     def run(self, anything: Any) -> dict[str, Any]:
         text = "\n".join(describe(anything))

@@ -9,7 +9,19 @@ OPS = "TALKIES_OPS"
 REPORT = "TALKIES_REPORT"
 """Named figures (`core.report.Report`)."""
 
-AREAS = ("Video", "Restore", "Look", "Inspect")
+
+class _AnyType(str):
+    """Equal to every type: the server asks ``received != wanted`` before anything else."""
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    __eq__ = str.__eq__
+    __hash__ = str.__hash__
+
+
+ANY = _AnyType("*")
+"""The type of an input that takes every wire."""
 
 
 def category(area: str) -> str:

@@ -1,28 +1,14 @@
-"""Make the checkout importable as `talkies`, the way ComfyUI imports a custom node: from its folder, whatever that is called."""
+"""Every test runs on this checkout, imported as `talkies`, with the library calls of the pack under guard."""
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[1]
-SHARED = ROOT.parent / "shared"
-
-
-def load_pack(name: str, root: Path = ROOT):
-    """Import the pack at `root` under `name`, as ComfyUI's loader does."""
-    spec = importlib.util.spec_from_file_location(name, root / "__init__.py", submodule_search_locations=[str(root)])
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
+from checkout import SHARED, load_pack
 
 os.environ.setdefault("MPLBACKEND", "Agg")
-load_pack("talkies")
+load_pack()
 
 
 @pytest.fixture(scope="session")

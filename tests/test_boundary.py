@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from library_guard import CV2, LIBRARIES, ROOT, WITHOUT_ARRAYS, UndocumentedArgument, calls_into, guarded, sources
+
 from talkies.core import arrays
 
 CONVERSIONS = {"numpy", "from_numpy", "as_tensor", "from_dlpack", "ascontiguousarray", "asfortranarray", "require"}
@@ -16,8 +17,8 @@ def conversions(tree: ast.AST) -> list[tuple[int, str]]:
     """Find calls such as ``x.numpy()`` or ``np.ascontiguousarray(x)``, and functions imported by such a name."""
     found = [(n.lineno, n.func.attr) for n in ast.walk(tree)
              if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr in CONVERSIONS]
-    found += [(n.lineno, a.name) for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and (n.module or "").split(".")[0] in ("numpy", "torch")
-              for a in n.names if a.name in CONVERSIONS]
+    found += [(n.lineno, a.name) for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)
+              and (n.module or "").split(".")[0] in ("numpy", "torch") for a in n.names if a.name in CONVERSIONS]
     return found
 
 

@@ -22,13 +22,14 @@ spec = importlib.util.spec_from_file_location(name, folder + "/__init__.py", sub
 pack = importlib.util.module_from_spec(spec); sys.modules[name] = pack; spec.loader.exec_module(pack)
 assert sys.path == before, "the pack changed sys.path"
 foreign = [m for m in sys.modules if m.split(".")[0] in ("core", "nodes", "host", "headless", "comfy", "folder_paths")]
-print(json.dumps({"nodes": sorted(pack.NODE_CLASS_MAPPINGS), "names": sorted(pack.NODE_DISPLAY_NAME_MAPPINGS), "web": pack.WEB_DIRECTORY, "foreign": foreign}))
+nodes, names = sorted(pack.NODE_CLASS_MAPPINGS), sorted(pack.NODE_DISPLAY_NAME_MAPPINGS)
+print(json.dumps({"nodes": nodes, "names": names, "web": pack.WEB_DIRECTORY, "foreign": foreign}))
 """
 
 
 def load(name: str, folder) -> dict:
-    result = subprocess.run([sys.executable, "-W", "error::SyntaxWarning", "-c", LOADER, name, str(folder)], cwd=folder.parent, capture_output=True,
-                            text=True, timeout=300)
+    command = [sys.executable, "-W", "error::SyntaxWarning", "-c", LOADER, name, str(folder)]
+    result = subprocess.run(command, cwd=folder.parent, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
     assert not result.stdout.splitlines()[:-1] and not result.stderr, "importing the pack prints something"
     return json.loads(result.stdout)
@@ -56,15 +57,16 @@ def test_pip_makes_it_importable_as_talkies(tmp_path):
 
 
 def test_plain_pytest_collects_from_the_root():
-    result = subprocess.run([sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "tests/core/test_operation.py"], cwd=ROOT,
-                            capture_output=True, text=True, timeout=300)
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "tests/core/test_operation.py"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0 and "test_any_cut_gives_the_same_bits" in result.stdout, result.stdout + result.stderr
 
 
 def test_every_package_is_listed_for_the_wheel():
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     listed = re.findall(r'"(talkies[\w.]*)"', text[text.index("packages = [") : text.index("]", text.index("packages = ["))])
-    there = ["talkies"] + [".".join(("talkies", *p.parent.relative_to(ROOT).parts)) for room in ROOMS for p in (ROOT / room).rglob("__init__.py")]
+    folders = [p.parent.relative_to(ROOT) for room in ROOMS for p in (ROOT / room).rglob("__init__.py")]
+    there = ["talkies", *(".".join(("talkies", *folder.parts)) for folder in folders)]
     assert sorted(listed) == sorted(there)
 
 

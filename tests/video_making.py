@@ -90,7 +90,7 @@ def write_pictures(
 
 def gray_pictures(count: int, size: tuple[int, int] = (32, 48), pixel_format: str = "yuv420p") -> list:
     """Frames that tell their index by their brightness."""
-    return [picture_of(np.full((*size, 3), 20 + 9 * i, np.uint8), pixel_format, 5, False) for i in range(count)]
+    return [picture_of(np.full((*size, 3), 20 + 9 * i % 230, np.uint8), pixel_format, 5, False) for i in range(count)]
 
 
 def write_sound(path: Path, codec: str, *, rate: int = 48000, seconds: float = 1.0, streams: int = 1, start: float = 0, video: bool = True,

@@ -34,7 +34,7 @@ def text(pack: Any) -> str:
 
 
 if __name__ == "__main__":
-    from conftest import load_pack
+    from checkout import load_pack
 
     TARGET.parent.mkdir(parents=True, exist_ok=True)
-    TARGET.write_text(text(load_pack("talkies")), encoding="utf-8")
+    TARGET.write_text(text(load_pack()), encoding="utf-8")

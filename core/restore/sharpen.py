@@ -1,6 +1,7 @@
 """Sharpening without halos and without raising noise, and the plain ways beside it."""
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -23,10 +24,10 @@ _EDGE = 0.1  # standard deviation (0..1) of a window that `adaptive` half takes 
 
 _BOX = np.ones(2, np.float32)  # 3x3, all weights 1
 
-_LINES, _WINDOW = 32, 16  # where the noise is measured: windows of 16 px on 32 rows
+_LINES = 32  # rows on which the noise is measured
 _CALM = 0.1  # the quantile of window energies that is taken for noise alone
-_CALM_OF_WHITE = 0.58  # that quantile over the mean, for white noise in windows of 16 px
-_DEAD = 1e-9  # energies below that are black bars and clipped whites, which say nothing of the noise
+_CALM_OF_WHITE = 1.73  # that quantile of white noise lies at 1 - 1.73 / sqrt(window) of the mean (measured, sigma 0.3 to 8)
+_FEW = 0.05  # a frame with fewer windows than that share without a flat piece is a graphic, and has no noise
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,8 @@ def variance_of_detail(taps: NDArray[np.float32]) -> float:
 def noise_energy(rows: Frame, luma: bool, step: int, taps: NDArray[np.float32]) -> float:
     """Estimate the mean square of what noise alone leaves of ``plane - Gaussian``, from the calmest tenth of the frame.
 
+    Windows with an exactly flat piece are left out: noise leaves none, so they are black bars, clipped whites, or a graphic.
+
     Args:
         rows: one frame as ``[H, W * channels]``.
         luma: measure the luma of RGB rows.
@@ -122,10 +125,13 @@ def noise_energy(rows: Frame, luma: bool, step: int, taps: NDArray[np.float32]) 
         taps: the Gaussian, as `gaussian_taps` gives it.
 
     Returns:
-        The energy in squared units of the picture; 0 where nothing in the frame varies.
+        The energy in squared units of the picture; 0 for a frame without noise.
     """
     height = len(rows)
     lines = np.unique(((np.arange(_LINES) + 0.5) * height / _LINES).astype(np.int64))
-    energies = kernels.window_energies(rows, luma, step, taps, lines, _WINDOW * step)
-    energies = energies[energies > _DEAD]
-    return float(np.quantile(energies, _CALM)) / _CALM_OF_WHITE if energies.size else 0.0
+    window = 4 * max(4, len(taps) - 1)  # so wide that an edge, blurred, cannot reach into all four quarters
+    energies = kernels.window_energies(rows, luma, step, taps, lines, window * step)
+    noisy = energies[energies > 0]
+    if noisy.size <= _FEW * energies.size:
+        return 0.0
+    return float(np.quantile(noisy, _CALM)) / (1 - _CALM_OF_WHITE / math.sqrt(window))

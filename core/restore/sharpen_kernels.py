@@ -19,6 +19,7 @@ ENERGY_RADIUS = 2  # of the window in which `detail` measures the local energy, 
 
 _R, _G, _B = np.float32(0.299), np.float32(0.587), np.float32(0.114)  # luma of Rec. 601, as OpenCV's RGB2GRAY
 _ZERO, _ONE, _TINY = np.float32(0), np.float32(1), np.float32(1e-12)
+_FLAT = np.float32(1e-9)  # energy of what no noise has touched
 _BEND = np.float32(4.4)  # square of the slope of the sRGB curve's inverse, over the linear value (within 25 % from 1 % up)
 
 
@@ -144,13 +145,13 @@ def window_energies(source: Rows, luma: bool, step: int, taps: Rows, lines: NDAr
     """Measure the mean square of ``plane - Gaussian`` in windows of `window` values along some rows of the frame.
 
     Returns:
-        ``[len(lines), windows]``; the last, shorter window of a row is left out unless it is the only one.
+        ``[len(lines), windows]``; 0 where any quarter of the window is flat; a shorter window at the end of a row is left out.
     """
     height, width = plane_size(source, luma)
     radius, size = len(taps) - 1, 2 * len(taps) - 1
     margin = radius * step
     window = min(window, width)
-    count = width // window
+    quarter, count = max(window // 4, 1), width // window
     rows, blurred = np.empty((size, width + 2 * margin), np.float32), np.empty((size, width), np.float32)
     smooth, energies = np.empty(width, np.float32), np.empty((len(lines), count), np.float32)
     for n in range(len(lines)):
@@ -161,11 +162,15 @@ def window_energies(source: Rows, luma: bool, step: int, taps: Rows, lines: NDAr
         filter_column(blurred, i, taps, width, smooth)
         plane = rows[i % size][margin : margin + width]
         for w in range(count):
-            total = _ZERO
-            for x in range(w * window, (w + 1) * window):
-                d = plane[x] - smooth[x]
-                total += d * d
-            energies[n, w] = total / np.float32(window)
+            total, flat = _ZERO, False
+            for first in range(w * window, (w + 1) * window - quarter + 1, quarter):
+                energy = _ZERO
+                for x in range(first, first + quarter):
+                    d = plane[x] - smooth[x]
+                    energy += d * d
+                flat = flat or energy <= _FLAT * np.float32(quarter)
+                total += energy
+            energies[n, w] = _ZERO if flat else total / np.float32(window // quarter * quarter)
     return energies
 
 

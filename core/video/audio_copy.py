@@ -30,7 +30,10 @@ _BLOCK = 8192  # samples a step when a waveform is encoded
 
 @dataclass(frozen=True)
 class CopyAudio:
-    """All audio streams of a file, packet by packet, not decoded, with their own times; streams the container cannot hold are encoded anew."""
+    """All audio streams of a file, packet by packet, not decoded, with their own times.
+
+    A stream that the container cannot hold is encoded anew, which is logged.
+    """
 
     source: str | PathLike[str] | BytesIO
 
@@ -58,7 +61,7 @@ class AudioTrack(ABC):
     def finish(self) -> None:
         """Write what is left."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  # most have nothing to end
         """End what is open; a second call does nothing."""
 
 
@@ -82,10 +85,10 @@ def open_audio(audio: Audio | None, container: OutputContainer, path: Path) -> A
 
 class _Silence(AudioTrack):
     def advance(self, until: Fraction) -> None:
-        pass
+        """Have nothing to write."""
 
     def finish(self) -> None:
-        pass
+        """Have nothing to write."""
 
 
 class _Encoded(AudioTrack):
@@ -98,6 +101,7 @@ class _Encoded(AudioTrack):
         self._stream = _add_encoder(container, path, audio.rate, self._layout)
 
     def advance(self, until: Fraction) -> None:
+        """See `AudioTrack.advance`."""
         audio = self._audio
         total = audio.waveform.shape[1]
         while self._done < total and audio.start + Fraction(self._done, audio.rate) <= until:
@@ -109,6 +113,7 @@ class _Encoded(AudioTrack):
             self._done += block.shape[1]
 
     def finish(self) -> None:
+        """See `AudioTrack.finish`."""
         self.advance(self._audio.start + Fraction(self._audio.waveform.shape[1], self._audio.rate))
         self._container.mux(self._stream.encode(None))
 
@@ -137,6 +142,7 @@ class _Copied(AudioTrack):
                     yield packet
 
     def advance(self, until: Fraction | None) -> None:
+        """See `AudioTrack.advance`; None writes all."""
         while True:
             packet = self._next or next(self._packets, None)
             self._next = None
@@ -150,12 +156,14 @@ class _Copied(AudioTrack):
                 self._output.mux(ready)
 
     def finish(self) -> None:
+        """See `AudioTrack.finish`."""
         self.advance(None)
         for lane in self._lanes.values():
             for ready in lane.flush():
                 self._output.mux(ready)
 
     def close(self) -> None:
+        """Close the file that is read."""
         self._input.close()
 
 
@@ -167,6 +175,7 @@ class _PacketLane:
         self._timeline = Timeline(1)
 
     def take(self, packet: Any, offset: int) -> list[Any]:
+        """Give the packets to write for one that was read, `offset` ticks earlier."""
         stated = packet.pts if packet.pts is not None else packet.dts
         self._timeline.step = max(1, packet.duration or 1)
         packet.pts = packet.dts = self._timeline.place(None if stated is None else stated - offset)
@@ -174,6 +183,7 @@ class _PacketLane:
         return [packet]
 
     def flush(self) -> list[Any]:
+        """Give what is left: nothing."""
         return []
 
 
@@ -185,6 +195,7 @@ class _DecodedLane:
         self._time: int | None = None
 
     def take(self, packet: Any, offset: int) -> list[Any]:
+        """Give the packets to write for one that was read, `offset` ticks earlier."""
         start = None if packet.pts is None else (packet.pts - offset) * packet.time_base
         ready = []
         for sound in packet.decode():
@@ -200,6 +211,7 @@ class _DecodedLane:
         return list(self._output.encode(sound))
 
     def flush(self) -> list[Any]:
+        """Give what decoder and encoder still hold."""
         ready = []
         for sound in self._input.codec_context.decode(None):
             ready += self._encode(sound, None)
@@ -213,7 +225,6 @@ def _lane(stream: Any, container: OutputContainer, path: Path) -> Any:
         if codec not in container.supported_codecs:
             raise ValueError(codec)
         output: Any = container.add_stream_from_template(stream, opaque=True)
-        output.time_base = stream.time_base
         lane = _PacketLane(stream, output)
     except ValueError:
         context = stream.codec_context

@@ -107,7 +107,7 @@ class FrameSource(ABC):
             VideoError: the file cannot be decoded.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  # most have nothing to end
         """End what is open; a second call does nothing."""
 
     def __enter__(self: _Source) -> _Source:

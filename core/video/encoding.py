@@ -46,6 +46,7 @@ _CODECS = {
 }
 
 _PRESETS = {"fast": "veryfast", "medium": "medium", "slow": "slow"}
+_AHEAD_BYTES, _LEAST_AHEAD = 2**28, 10
 _VP9_SPEEDS = {"fast": "5", "medium": "3", "slow": "1"}
 
 
@@ -128,7 +129,7 @@ class Encoding:
         if chroma not in codec.chromas:
             chroma = "422" if self.codec == "prores" else "444" if chroma == "440" else "420"
         if codec.even_only and ((info.width % 2 and chroma != "444") or (info.height % 2 and chroma == "420")):
-            _log.info("%dx%d px is odd, which %s can store as 4:4:4 only; some players do not show that.", info.width, info.height, self.codec)
+            _log.info("%dx%d px is odd, which %s stores as 4:4:4 only; not every player shows that.", info.width, info.height, self.codec)
             chroma = "444"
         known = _formats(codec.encoder)  # a build of libvpx or x265 may be without its deeper formats
         depths = [d for d in codec.depths if not known or _ycc(chroma, d) in known] or list(codec.depths)
@@ -141,15 +142,19 @@ class Encoding:
         """Give the encoder's private options, as FFmpeg calls them."""
         quality = str(_CODECS[self.codec].quality if self.quality == -1 else self.quality)
         if self.codec == "h264":
-            return {"crf": quality, "preset": _PRESETS[self.speed]}
+            # x264 holds the frames it looks ahead to, at about six bytes a pixel; the usual 40 of them are 3 GB at 4k.
+            frames = max(_LEAST_AHEAD, min(40, _AHEAD_BYTES // (6 * info.width * info.height)))
+            return {"crf": quality, "preset": _PRESETS[self.speed], "rc-lookahead": str(frames)}
         if self.codec == "h265":
-            return {"crf": quality, "preset": _PRESETS[self.speed], "x265-params": "log-level=error"}
+            # x265 (as built into PyAV 14 to 18) writes past its memory when it looks ahead in frames below 56x56 px, and the process dies.
+            ahead = ":rc-lookahead=0:bframes=0" if min(info.width, info.height) < 64 else ""
+            return {"crf": quality, "preset": _PRESETS[self.speed], "x265-params": f"log-level=error{ahead}"}
         if self.codec == "vp9":
             # An alternate reference frame has no alpha of its own, so libvpx refuses the two together.
             alpha = {"auto-alt-ref": "0"} if self.pixel_format_for(info).startswith("yuva") else {}
             return {"crf": quality, "b": "0", "deadline": "good", "cpu-used": _VP9_SPEEDS[self.speed], "row-mt": "1", **alpha}
         if self.codec == "prores":
-            return {"profile": "4444" if "444" in self.pixel_format_for(info) else "hq", "vendor": "apl0"}
+            return {"profile": "4" if "444" in self.pixel_format_for(info) else "3", "vendor": "apl0"}  # 4444 or HQ
         slices = {"slices": "16"} if min(info.width, info.height) >= 128 else {}
         return {"level": "3", "slicecrc": "1", **slices}
 
@@ -161,8 +166,8 @@ def _ycc(chroma: str, depth: int) -> str:
 def _codecs_in(path: str | Path) -> tuple[str, ...]:
     suffix = Path(path).suffix.lower()
     if suffix not in CONTAINERS:
-        raise VideoError(f"{Path(path).name}: {f'{suffix!r} is' if suffix else 'a name without a suffix is'} no video container written here; "
-                         f"{', '.join(CONTAINERS)} are.")
+        what = repr(suffix) if suffix else "a name without a suffix"
+        raise VideoError(f"{Path(path).name}: {what} is no video container written here; {', '.join(CONTAINERS)} are.")
     return CONTAINERS[suffix]
 
 

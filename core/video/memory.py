@@ -9,9 +9,9 @@ from .clip import ClipInfo
 def chunk_frames(info: ClipInfo, memory_mib: float, scale: Fraction | float = 1, radius: int = 0) -> int:
     """Give the number of frames a chunk so that a streamed operation stays within a budget; at least 1.
 
-    While a chunk of n frames is worked on, n + 2 radius frames are held, once as they came and once joined to the ones before them,
-    and as many are made, once as the result and once as the intermediate clip of a chain. With f bytes a float32 frame and
-    scale² f bytes a result, that is ``(n + 2 radius) * 2 f (1 + scale²)``, solved for n.
+    While a chunk of n frames is worked on, n + 2 radius frames are held twice, as they came and joined to the ones before them;
+    and results are held three times, those of the chunk before, the new ones, and the intermediate clip of a chain. With f bytes a
+    float32 frame and scale² f bytes a result, that is ``(n + 2 radius) * f * (2 + 3 scale²)``, solved for n.
 
     Args:
         info: the clip that is read.
@@ -20,5 +20,5 @@ def chunk_frames(info: ClipInfo, memory_mib: float, scale: Fraction | float = 1,
         radius: neighbour frames needed on each side.
     """
     frame = info.width * info.height * info.channels * 4
-    cost = 2 * frame * (1 + float(scale) ** 2)
+    cost = frame * (2 + 3 * float(scale) ** 2)
     return max(1, int(memory_mib * 2**20 / cost) - 2 * radius)

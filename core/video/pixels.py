@@ -152,7 +152,7 @@ class Packer:
         layout = self._layout
         height, width, channels = frame.shape
         alpha = frame[..., 3] if channels == 4 else None
-        rgb = cv2.cvtColor(frame, cv2.COLOR_GRAY2RGB) if channels == 1 else frame[..., :3]
+        rgb: NDArray[Any] = cv2.cvtColor(frame, cv2.COLOR_GRAY2RGB) if channels == 1 else frame[..., :3]
         if layout.model == "rgb":
             return self._packed(rgb, alpha)
         depth = layout.depth

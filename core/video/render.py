@@ -43,7 +43,7 @@ def render(
     Returns:
         How many frames were written.
     """
-    total = source.info.frames or 0
+    announced = source.info.frames or 0
     if operation.needs_survey:
         operation = operation.survey(_Frames(source, size), progress)
     times: list[int] = []
@@ -54,19 +54,24 @@ def render(
             if before:
                 before(chunk.start, chunk.frames)
             times.extend(chunk.times)
-            yield chunk.start, chunk.frames
+            run = chunk.start, chunk.frames
+            del chunk  # what is handed on is not held here as well
+            yield run
+            del run
 
-    def within(done: int, of: int) -> None:
+    def within_chunk(done: int, total: int) -> None:
         # The operation counts its own steps over what it was handed; to the outside only frames of the clip count.
-        progress(min(first + done * size // max(of, 1), total) if total else first, total)
+        so_far = first + done * size // max(total, 1)
+        progress(min(so_far, announced) if announced else first, announced)
 
-    for start, frames in stream(operation, passing(), within):
+    for start, frames in stream(operation, passing(), within_chunk):
         sink.write(Chunk(start, frames, tuple(times[: len(frames)])))
         del times[: len(frames)]
         if after:
             after(start, frames)
         first = start + len(frames)
-        progress(min(first, total) if total else first, total)
+        del frames
+        progress(min(first, announced) if announced else first, announced)
     return first
 
 

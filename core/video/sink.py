@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from fractions import Fraction
 from os import PathLike
@@ -59,6 +60,7 @@ class FileSink(FrameSink):
         self._packer: PerThread[Packer] | None = None
         self._last: int | None = None
         self._step = info.step
+        self._encoded = 0
 
     def _open(self) -> None:
         info = self.info
@@ -66,7 +68,10 @@ class FileSink(FrameSink):
         layout = layout_of(format_name)
         fast_start = self._path.suffix.lower() in (".mp4", ".m4v", ".mov")
         try:
-            container = av.open(str(self._partial), "w", container_options={"movflags": "+faststart"} if fast_start else {})
+            # A late start is written in units of the movie's own clock, which must therefore hold the video's times and milliseconds.
+            clock = math.lcm(info.time_base.denominator, 1000)
+            options = {"movflags": "+faststart", "movie_timescale": str(clock if clock < 2**31 else info.time_base.denominator)}
+            container = av.open(str(self._partial), "w", container_options=options if fast_start else {})
             self._container = container
             stream: Any = container.add_stream(self.encoding.encoder, rate=_c_fraction(info.fps), options=self.encoding.options(info))
             stream.width, stream.height, stream.pix_fmt = info.width, info.height, format_name
@@ -96,6 +101,7 @@ class FileSink(FrameSink):
             pictures: list[av.VideoFrame | None] = [None] * len(batch)
 
             def pack(i: int, batch: list[tuple[Frame, int]] = batch, pictures: list[av.VideoFrame | None] = pictures) -> None:
+                """Pack picture `i` of the batch."""
                 pictures[i] = packer.mine(batch[i][0])
 
             for_each_frame(len(batch), pack)
@@ -116,7 +122,13 @@ class FileSink(FrameSink):
     def _encode(self, picture: av.VideoFrame | None) -> None:
         assert self._container is not None
         try:
-            for packet in self._stream.encode(picture):
+            packets = self._stream.encode(picture)
+            if picture is None and not self._encoded and self.encoding.codec == "h265":
+                # x265 leaves the decoding times of a clip of one or two frames unset; here the whole clip is at hand to give them.
+                for packet, time in zip(packets, decoding_times([packet.pts for packet in packets]), strict=True):
+                    packet.dts = time
+            self._encoded += len(packets)
+            for packet in packets:
                 if not packet.duration:
                     packet.duration = self._step  # the last frame's is nowhere else to be had, and short clips would report a wrong rate
                 self._container.mux(packet)
@@ -162,8 +174,8 @@ def create_sink(
     """Choose the kind of sink by the name.
 
     Args:
-        path: ``.mp4 .m4v .mov .mkv .webm`` a video; ``.png .tif .jpg .webp ...`` one still; ``.npy`` float32 ``[B,H,W,C]``; a name without a
-            suffix, or an existing folder, a folder of PNG.
+        path: ``.mp4 .m4v .mov .mkv .webm`` a video; ``.png .tif .jpg .webp ...`` one still; ``.npy`` float32 ``[B,H,W,C]``; a name
+            without a suffix, or an existing empty folder, a folder of PNG.
         info: what is to be written.
         encoding: of a video.
         audio: of a video; the others hold no sound, which is logged.
@@ -180,6 +192,13 @@ def create_sink(
             return FolderSink(path, info)
         return ArraySink(path, info) if suffix == ".npy" else StillSink(path, info)
     return FileSink(path, info, encoding, audio)
+
+
+def decoding_times(shown: list[int]) -> list[int]:
+    """Give the latest times at which frames may be decoded, in that order, each before it is shown, for the times they are shown."""
+    ordered = sorted(shown)
+    lead = max((early - late for early, late in zip(ordered, shown, strict=True)), default=0)
+    return [time - lead for time in ordered]
 
 
 def _c_fraction(value: Fraction) -> Fraction:

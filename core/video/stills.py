@@ -196,7 +196,7 @@ class ArraySink(FrameSink):
             raise VideoError(f"{self._path.name}: frames of shape {list(shape)} came after {list(self._shape)}; one shape is wanted.")
         self._shape = shape
         self._count += len(chunk.frames)
-        self._file.write(memoryview(as_float32(chunk.frames)).cast("B"))
+        as_float32(chunk.frames).tofile(self._file)
 
     def _commit(self) -> None:
         assert self._file is not None
@@ -238,9 +238,9 @@ def write_image(path: Path, frame: Frame, *, deep: bool = False) -> None:
         VideoError: OpenCV cannot encode it.
     """
     suffix = path.suffix.lower()
-    pixels = to_uint16(frame) if deep and suffix in _DEEP else to_uint8(frame)
+    pixels: NDArray[Any] = to_uint16(frame) if deep and suffix in _DEEP else to_uint8(frame)
     if pixels.shape[2] == 4 and suffix in _NO_ALPHA:
-        pixels = pixels[..., :3]
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB)
     order = {1: None, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}[pixels.shape[2]]
     quality = [cv2.IMWRITE_JPEG_QUALITY, 97] if suffix in (".jpg", ".jpeg") else []
     done, encoded = cv2.imencode(suffix, pixels if order is None else cv2.cvtColor(pixels, order), quality)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
@@ -16,7 +16,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from ..arrays import empty_frames
+from ..arrays import Frames, empty_frames
 from ..parallel import for_each_frame
 from .clip import UNSPECIFIED, Chunk, ClipInfo, Colour, FrameSource, VideoError, check_size
 from .pixels import PerThread, PixelLayout, Unpacker, batches, layout_of, orientation_of
@@ -43,10 +43,10 @@ class _Coded:
 class FileSource(FrameSource):
     """A video file (or one in a BytesIO), decoded chunk by chunk and never held whole.
 
-    Frames are RGB, or RGBA where the pixel format has alpha; gray comes as RGB, since every operation and ComfyUI's IMAGE want it. Frames of
-    8 bits are exactly n / 255, deeper ones n / 65535. They are turned upright by the file's display matrix. A clip without a colour
-    matrix is BT.601 up to 576 lines and BT.709 above; without a range, limited. Times are the container's, repaired
-    where they are missing, doubled or run backwards (`Timeline`); clocks that start anywhere (MPEG-TS) start at 0.
+    Frames are RGB, or RGBA where the pixel format has alpha; gray comes as RGB, since every operation and ComfyUI's IMAGE want it.
+    Frames of 8 bits are exactly n / 255, deeper ones n / 65535. They are turned upright by the file's display matrix. A clip without
+    a colour matrix is BT.601 up to 576 lines and BT.709 above; without a range, limited. Times are the container's, repaired where
+    they are missing, doubled or run backwards (`Timeline`); clocks that start anywhere (MPEG-TS) start at 0.
     """
 
     def __init__(self, source: str | PathLike[str] | BytesIO) -> None:
@@ -67,26 +67,13 @@ class FileSource(FrameSource):
     def chunks(self, size: int) -> Iterator[Chunk]:
         """See `FrameSource.chunks`. Every call reads on its own."""
         check_size(size)
-        info, coded = self.info, self._coded
         container = open_container(self._source)
         self._open.append(container)
         try:
             pictures = self._pictures(container, video_stream(container, self.name))
-            timeline = Timeline(info.step)
-            offset = start_offset(container)
-            unpack = PerThread(lambda: Unpacker(coded.layout, info.colour, coded.height, coded.orientation))
-            start = 0
+            convert = _Converter(self.name, self.info, self._coded, start_offset(container))
             while first := next(pictures, None):
-                frames = empty_frames(size, info.height, info.width, info.channels)
-                times: list[int] = []
-                for batch in batches(chain((first,), islice(pictures, size - 1)), _BATCH):
-                    done = len(times)
-                    for index, picture in enumerate(batch, start + done):
-                        self._require_alike(picture, index)
-                        times.append(timeline.place(_time(picture, info.time_base, offset)))
-                    for_each_frame(len(batch), lambda i, batch=batch, done=done: unpack.mine(batch[i], frames[done + i]))
-                yield Chunk(start, frames[: len(times)], tuple(times))
-                start += len(times)
+                yield convert(first, islice(pictures, size - 1), size)  # not kept here while the consumer works on it
         finally:
             container.close()
             self._open.remove(container)
@@ -96,16 +83,9 @@ class FileSource(FrameSource):
         for container in self._open:
             container.close()
 
-    def _require_alike(self, picture: av.VideoFrame, index: int) -> None:
-        coded = self._coded
-        if (picture.width, picture.height, picture.format.name) != (coded.width, coded.height, coded.layout.name):
-            raise VideoError(
-                f"{self.name}: frame {index} is {picture.width}x{picture.height} {picture.format.name}, the ones before it "
-                f"{coded.width}x{coded.height} {coded.layout.name}. A clip has one size; convert it first.")
-
     def _pictures(self, container: InputContainer, stream: VideoStream) -> Generator[av.VideoFrame, None, None]:
         """Decode frame by frame; a damaged packet is skipped, and told at the end."""
-        stream.thread_type = "AUTO"  # type: ignore[assignment]  # PyAV takes the name, its stub does not say so
+        stream.thread_type = "AUTO"
         decoder: Any = _alpha_decoder(stream)
         damaged, count = 0, 0
         reason: FFmpegError | None = None
@@ -126,7 +106,7 @@ class FileSource(FrameSource):
     def _probe(self) -> tuple[ClipInfo, _Coded]:
         with open_container(self._source) as container:
             stream = video_stream(container, self.name)
-            fps = stream.average_rate or stream.guessed_rate or stream.base_rate or _FALLBACK_FPS
+            fps = _real_rate(stream.average_rate or stream.guessed_rate or stream.base_rate or _FALLBACK_FPS)
             time_base = stream.time_base or 1 / fps
             aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
             pictures = self._pictures(container, stream)
@@ -144,7 +124,7 @@ class FileSource(FrameSource):
             pictures.close()
         width, height = (coded.height, coded.width) if sideways else (coded.width, coded.height)
         info = ClipInfo(
-            width, height, Fraction(fps), Fraction(time_base), count or self._count(), layout.name, layout.depth, colour,
+            width, height, fps, Fraction(time_base), count or self._count(), layout.name, layout.depth, colour,
             (1 / aspect if sideways else aspect) if aspect > 0 else Fraction(1), layout.alpha)
         return info, coded
 
@@ -152,6 +132,42 @@ class FileSource(FrameSource):
         """Count the packets of a file whose header does not state the number of frames; reads it through, decodes nothing."""
         with open_container(self._source) as container:
             return sum(1 for packet in container.demux(video_stream(container, self.name)) if packet.size)
+
+
+class _Converter:
+    """Makes chunks of decoded pictures, one after the other, several frames at a time."""
+
+    def __init__(self, name: str, info: ClipInfo, coded: _Coded, offset: Fraction) -> None:
+        self._name, self._info, self._coded, self._offset = name, info, coded, offset
+        self._timeline = Timeline(info.step)
+        self._unpack = PerThread(lambda: Unpacker(coded.layout, info.colour, coded.height, coded.orientation))
+        self._start = 0
+
+    def __call__(self, first: av.VideoFrame, rest: Iterable[av.VideoFrame], size: int) -> Chunk:
+        """Make the next chunk, of `first` and of `rest`, which holds up to ``size - 1`` more."""
+        info, start = self._info, self._start
+        frames = empty_frames(size, info.height, info.width, info.channels)
+        times: list[int] = []
+        for batch in batches(chain((first,), rest), _BATCH):
+            target = frames[len(times) :]
+            for picture in batch:
+                self._require_alike(picture, start + len(times))
+                times.append(self._timeline.place(_time(picture, info.time_base, self._offset)))
+
+            def convert(i: int, batch: list[av.VideoFrame] = batch, target: Frames = target) -> None:
+                """Convert picture `i` of the batch."""
+                self._unpack.mine(batch[i], target[i])
+
+            for_each_frame(len(batch), convert)
+        self._start += len(times)
+        return Chunk(start, frames[: len(times)], tuple(times))
+
+    def _require_alike(self, picture: av.VideoFrame, index: int) -> None:
+        coded = self._coded
+        if (picture.width, picture.height, picture.format.name) != (coded.width, coded.height, coded.layout.name):
+            raise VideoError(
+                f"{self._name}: frame {index} is {picture.width}x{picture.height} {picture.format.name}, the ones before it "
+                f"{coded.width}x{coded.height} {coded.layout.name}. A clip has one size; convert it first.")
 
 
 def open_container(source: str | PathLike[str] | BytesIO) -> InputContainer:
@@ -184,7 +200,7 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
         VideoError: there is none.
     """
     for stream in container.streams.video:
-        if not int(stream.disposition) & _ATTACHED_PICTURE and stream.codec_context is not None:
+        if not stream.disposition.value & _ATTACHED_PICTURE and stream.codec_context is not None:
             return stream
     kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
     raise VideoError(f"{name} has no video stream; it holds {kinds}. Choose a file with a picture.")
@@ -202,6 +218,14 @@ def start_offset(container: InputContainer) -> Fraction:
 def display_name(source: str | PathLike[str] | BytesIO) -> str:
     """Name a file in messages."""
     return "The video in memory" if isinstance(source, BytesIO) else Path(source).name
+
+
+def _real_rate(fps: Fraction) -> Fraction:
+    """Undo the rounding of containers that state a rate in nanoseconds or milliseconds: 19001/317 was 60000/1001."""
+    for real in (Fraction(round(fps)), Fraction(round(fps) * 1000, 1001)):
+        if real and abs(fps / real - 1) < Fraction(1, 10**6):
+            return real
+    return Fraction(fps)
 
 
 def _time(picture: av.VideoFrame, time_base: Fraction, offset: Fraction) -> int | None:

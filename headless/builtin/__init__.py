@@ -3,15 +3,17 @@ from __future__ import annotations
 
 from ..prompt import NodeClasses
 from .audio import LoadAudio, PreviewAudio, SaveAudio
-from .folders import Folders, FolderNode
+from .folders import FolderNode, Folders
 from .image import LoadImage
+from .preview_any import PreviewAny
 from .save_image import PreviewImage, SaveImage
 from .video import CreateVideo, GetVideoComponents, LoadVideo, SaveVideo
 
 __all__ = ["Folders", "builtin_nodes"]
 
 _NODES: tuple[type[FolderNode], ...] = (
-    LoadImage, LoadVideo, LoadAudio, GetVideoComponents, CreateVideo, SaveVideo, SaveImage, PreviewImage, SaveAudio, PreviewAudio
+    LoadImage, LoadVideo, LoadAudio, GetVideoComponents, CreateVideo, SaveVideo, SaveImage, PreviewImage, SaveAudio, PreviewAudio,
+    PreviewAny,
 )
 
 

@@ -55,7 +55,8 @@ def read_image(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
             if picture.format == "MPO":  # the further pages of a camera's file are previews or depth
                 break
     if len({mask.shape for mask in masks}) > 1:  # some pages have alpha, some none
-        masks = [mask if mask.shape == frame.shape[:2] else _empty(*frame.shape[:2]) for mask, frame in zip(masks, frames, strict=True)]
+        size = frames[0].shape[:2]
+        masks = [mask if mask.shape == size else _empty(*size) for mask in masks]
     return to_image(np.stack(frames)), to_image(np.stack(masks))
 
 
@@ -81,7 +82,8 @@ def _has_alpha(page: Image.Image) -> bool:
 
 def _mask(page: Image.Image) -> Frame:
     alpha = page if "A" in page.getbands() else page.convert("RGBA")
-    return np.float32(1) - from_uint8(np.array(alpha.getchannel("A")))
+    mask: Frame = np.float32(1) - from_uint8(np.array(alpha.getchannel("A")))
+    return mask
 
 
 def _empty(height: int, width: int) -> Frame:

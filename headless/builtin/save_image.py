@@ -33,11 +33,13 @@ class SaveImage(FolderNode):
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         """Declare the inputs as ComfyUI does."""
-        prefix = ("STRING", {"default": "ComfyUI", "tooltip": "How the files begin; may hold %date:yyyy-MM-dd%, %width% and the like."})
+        tooltip = "How the files begin; may hold %date:yyyy-MM-dd%, %width% and the like."
+        prefix = ("STRING", {"default": "ComfyUI", "tooltip": tooltip})
         return {"required": {"images": _IMAGES, "filename_prefix": prefix}, "hidden": _HIDDEN}
 
     def run(
-        self, images: torch.Tensor, filename_prefix: str = "ComfyUI", prompt: Any = None, extra_pnginfo: Mapping[str, Any] | None = None
+        self, images: torch.Tensor, filename_prefix: str = "ComfyUI", prompt: Any = None,
+        extra_pnginfo: Mapping[str, Any] | None = None,
     ) -> Result:
         """Write ``[B,H,W,C]`` frames, one file each."""
         frames = to_frames(images, "images")
@@ -70,7 +72,8 @@ class PreviewImage(SaveImage):
         return {"required": {"images": ("IMAGE",)}, "hidden": _HIDDEN}
 
     def run(
-        self, images: torch.Tensor, filename_prefix: str = "ComfyUI", prompt: Any = None, extra_pnginfo: Mapping[str, Any] | None = None
+        self, images: torch.Tensor, filename_prefix: str = "ComfyUI", prompt: Any = None,
+        extra_pnginfo: Mapping[str, Any] | None = None,
     ) -> Result:
         """Write ``[B,H,W,C]`` frames, one file each."""
         return super().run(images, filename_prefix + temporary_ending(), prompt, extra_pnginfo)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from talkies.core import arrays
 from talkies.core.arrays import ArrayError
 

@@ -3,12 +3,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from talkies.core.arrays import ArrayError, empty_frames
 from talkies.core.masked import Mask, Masked
 from talkies.core.operation import Chain, FrameOperation, Operation, cut, run, stream
@@ -90,7 +92,7 @@ class TestStream:
         clip = np.random.default_rng(0).random((13, 3, 4, channels)).astype(np.float32)
         chain = Chain(tuple(links))
         edges = [0, *sorted(cuts), len(clip)]
-        pieces = [(a, clip[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+        pieces = [(a, clip[a:b]) for a, b in pairwise(edges)]
         made = list(stream(chain, pieces))
         np.testing.assert_array_equal(np.concatenate([f for _, f in made]), chain(clip))
         assert [s for s, _ in made] == list(np.cumsum([0] + [len(f) for _, f in made])[:-1])

@@ -6,6 +6,7 @@ import types
 
 import pytest
 import torch
+
 from talkies.host import blocker, comfy, devices, folders
 from talkies.host.progress import PERIOD, clock, node_progress
 
@@ -46,8 +47,8 @@ def fake_comfy(monkeypatch, tmp_path):
         intermediate_device=lambda: torch.device("cpu"), unet_offload_device=lambda: torch.device("cpu"),
         load_models_gpu=lambda models, memory_required=0: told.loaded.append((models, memory_required)))
     table = {"upscale_models": ([str(tmp_path / "up")], {".pth"})}
-    paths = types.SimpleNamespace(folder_names_and_paths=table, models_dir=str(tmp_path / "models"), get_folder_paths=lambda kind: table[kind][0],
-                                  get_temp_directory=lambda: str(tmp_path / "temp"))
+    paths = types.SimpleNamespace(folder_names_and_paths=table, models_dir=str(tmp_path / "models"),
+                                  get_folder_paths=lambda kind: table[kind][0], get_temp_directory=lambda: str(tmp_path / "temp"))
     for name, module in {
         "comfy.model_management": management, "comfy.utils": types.SimpleNamespace(ProgressBar=ProgressBar), "folder_paths": paths,
         "comfy.model_patcher": types.SimpleNamespace(ModelPatcher=ModelPatcher), "server": types.SimpleNamespace(PromptServer=Server),

@@ -5,9 +5,10 @@ import inspect
 import re
 
 import pytest
-import talkies
 import write_locales
-from conftest import ROOT
+from checkout import ROOT
+
+import talkies
 
 NODES = sorted(talkies.NODE_CLASS_MAPPINGS.items())
 each = pytest.mark.parametrize(("name", "node"), NODES, ids=[n for n, _ in NODES])

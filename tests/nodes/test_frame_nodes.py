@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from talkies import NODE_CLASS_MAPPINGS
 from talkies.core.arrays import ArrayError
 from talkies.core.masked import Masked
@@ -11,7 +12,8 @@ from talkies.core.operation import Chain
 from talkies.core.settings import SettingError
 from talkies.host.blocker import Blocked
 
-FRAME_NODES = sorted(name for name, node in NODE_CLASS_MAPPINGS.items() if "images" in node.INPUT_TYPES().get("optional", {}) and "ops" in node.RETURN_NAMES)
+FRAME_NODES = sorted(name for name, node in NODE_CLASS_MAPPINGS.items()
+                     if "images" in node.INPUT_TYPES().get("optional", {}) and "ops" in node.RETURN_NAMES)
 each = pytest.mark.parametrize("name", FRAME_NODES)
 
 

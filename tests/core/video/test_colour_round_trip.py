@@ -7,11 +7,12 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from video_making import bar_interiors, bars, picture_of, planes, reference_ycc, write_pictures
+
 from talkies.core.video.clip import Chunk, ClipInfo, Colour
 from talkies.core.video.encoding import Encoding
 from talkies.core.video.sink import create_sink
 from talkies.core.video.source import BatchSource, FileSource
-from video_making import bar_interiors, bars, picture_of, planes, reference_ycc, write_pictures
 
 RANGES = {"limited": 1, "full": 2, "unspecified range": 0}
 MATRICES = {"bt601": 6, "bt709": 1, "unspecified": 2, "bt2020": 9}
@@ -152,7 +153,7 @@ def test_alpha_is_kept(tmp_path, codec, suffix):
 
 def test_alpha_that_cannot_be_kept_is_told(tmp_path, caplog):
     frames = np.full((1, 64, 64, 4), 0.5, np.float32)
-    info, got = read(write(tmp_path / "x.mp4", frames, BatchSource(frames).info))
+    _, got = read(write(tmp_path / "x.mp4", frames, BatchSource(frames).info))
     assert got.shape == (1, 64, 64, 3)
     assert "stores no alpha" in caplog.text
 

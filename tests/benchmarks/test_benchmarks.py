@@ -1,0 +1,85 @@
+"""The benchmarks run, print what they promise, and measure what they say."""
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def benchmark(*arguments):
+    return subprocess.run([sys.executable, "-m", "benchmarks", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_sharpen_prints_its_tables_and_writes_its_figures(tmp_path):
+    done = benchmark("sharpen", "--frames", "2", "--size", "64x48", "--repeat", "1", "--json", str(tmp_path / "figures.json"))
+    assert done.returncode == 0, done.stderr
+    for word in ("talkies detail", "talkies unsharp", "kornia unsharp_mask", "depthwise convolution", "OpenCV loop",
+                 "copy, new clip", "peak memory beyond the output", "PSNR 512", "noise gain"):
+        assert word in done.stdout
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert set(figures["memory"]) == {"detail", "unsharp", "kernel", "adaptive"}
+    assert figures["speed"]["talkies detail"]["wall_ms"] > 0
+    quality = figures["quality"]
+    assert quality["input"]["noise gain"] == 1 and quality["input"]["halo"] < 1e-6
+    assert quality["OpenCV unsharp of the luma, amount 1"]["halo"] == pytest.approx(0.18, abs=0.005)
+    assert quality["talkies detail"]["PSNR 512"] > max(
+        found["PSNR 512"] for name, found in quality.items() if not name.startswith("talkies"))
+
+
+def test_wrong_arguments_are_refused():
+    done = benchmark("sharpen", "--size", "64")
+    assert done.returncode == 2 and "'64' is no size; write e.g. 1920x1080" in done.stderr
+    assert "choose from" in benchmark("sharpn").stderr
+
+
+@pytest.fixture(scope="module")
+def modules():
+    sys.path.insert(0, str(ROOT))
+    try:
+        from benchmarks import pictures, sharpen, timing
+        yield pictures, sharpen, timing
+    finally:
+        sys.path.remove(str(ROOT))
+
+
+def test_peers_compute_the_same_unsharp_mask(modules):
+    pictures, sharpen, _ = modules
+    clip = pictures.clip(2, 96, 80)
+    inner = np.s_[:, 4:-4, 4:-4]
+    assert np.allclose(sharpen.cv2_loop(clip)[inner], sharpen.kornia_unsharp(clip, 1)[inner], atol=1e-5)
+    assert np.allclose(sharpen.cv2_loop(clip)[inner], sharpen.depthwise_sharpen(clip)[inner], atol=1e-5)
+
+
+def test_peak_sees_an_allocation(modules):
+    _, _, timing = modules
+    size = 64 << 20
+    assert timing.peak_bytes(lambda: np.ones(size, np.uint8)) == pytest.approx(size, rel=0.2)
+
+
+def test_side_by_side_counts_a_frame_and_not_a_call(modules):
+    _, _, timing = modules
+    import time
+    timed = timing.side_by_side({"nap": timing.Way(lambda: time.sleep(0.02), 4)}, 3)
+    assert 5 <= timed["nap"].wall_ms < 12 and timed["nap"].cpu_ms < 4
+
+
+def test_table_aligns():
+    from benchmarks.timing import table
+    assert table(["way", "ms"], [["a", "1.00"], ["longer", "10.00"]]).splitlines() == [
+        "way        ms", "------  -----", "a        1.00", "longer  10.00"]
+
+
+@pytest.mark.parametrize("width, height", [(64, 48), (700, 600)])
+def test_pictures_fill_their_size(modules, width, height):
+    pictures, _, _ = modules
+    for made in (pictures.scaled(width, height), pictures.mosaic(width, height)):
+        assert made.shape == (height, width, 3) and made.dtype == np.float32
+        assert made.min() >= 0 and made.max() <= 1 and made.std() > 0.05
+    assert np.array_equal(pictures.degraded(made), pictures.degraded(made))
