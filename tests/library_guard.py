@@ -110,8 +110,10 @@ CV2 = {
 }
 """OpenCV functions that the pack may call with arrays, with what their documentation takes. A new one is added here first."""
 
-WITHOUT_ARRAYS = {"setNumThreads", "getNumThreads", "getStructuringElement", "getGaussianKernel", "ocl", "dnn", "FaceDetectorYN",
-                  "DISOpticalFlow", "error", "utils", "getVersionString", "DISOpticalFlow_create", "UMat", "TermCriteria", "createCLAHE", "resizeWindow"}
+WITHOUT_ARRAYS = {
+    "setNumThreads", "getNumThreads", "getStructuringElement", "getGaussianKernel", "ocl", "dnn", "FaceDetectorYN", "error", "utils",
+    "DISOpticalFlow", "DISOpticalFlow_create", "UMat", "TermCriteria", "createCLAHE",
+}
 """OpenCV names that take no array, or whose objects are checked where they are used."""
 
 
