@@ -70,8 +70,8 @@ def _speed(options: argparse.Namespace) -> dict[str, dict[str, float]]:
     rows = [[name, *(f"{n:.2f}" for n in (t.wall_ms, t.cpu_ms)), *(f"{t.wall_ms / n:.1f}" for n in (floor, unsharp))]
             for name, t in timed.items()]
     print(table(["way", "ms/frame", "CPU ms/frame", "x copy", "x talkies unsharp"], rows))
-    print(f"All write into an existing clip, except where it says new and the convolution; what new memory costs depends on the\n"
-          f"machine's day. Peers that need memory for the whole batch get {len(some)} frames a call. The copy uses as many threads.\n")
+    print(f"All write into an existing clip, except where it says new and the convolution; what new memory costs varies from\n"
+          f"run to run. Peers that need memory for the whole batch get {len(some)} frames a call. The copy uses as many threads.\n")
     return {name: {"wall_ms": t.wall_ms, "cpu_ms": t.cpu_ms} for name, t in timed.items()}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -92,6 +91,8 @@ def _forget_peak() -> None:
 def _status(entry: str) -> int:
     status = Path("/proc/self/status")
     if not status.exists():
+        import resource  # no such module on Windows, where this benchmark has no memory figures
+
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     line = next(line for line in status.read_text().splitlines() if line.startswith(entry + ":"))

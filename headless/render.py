@@ -38,7 +38,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--quality", type=int, default=-1,
                         help="the encoder's constant quality, lower is better; default: visually lossless")
     parser.add_argument("--speed", choices=("fast", "medium", "slow"), default="medium", help="of the encoder")
-    parser.add_argument("--memory", type=int, default=512, metavar="MIB", help="for the frames at work; default 512")
+    parser.add_argument("--memory", type=int, default=0, metavar="MIB", help="for the frames at work; default: 128 for each processor")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the figures of the run and of every frame before and after")
     parser.set_defaults(call=main)
 

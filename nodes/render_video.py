@@ -38,8 +38,8 @@ class RenderVideo:
                 "video": ("VIDEO", {"tooltip": "The video. It is read from its file as it is needed, never as a whole."}),
                 "ops": (OPS, {"tooltip": "What to do to the frames: the ops output of any Talkies frame node, or of a chain of them."}),
                 **{name: encoding[name] for name in ("codec", "quality", "speed")},
-                "memory": ("INT", {"default": 512, "min": 16, "max": 65536, "step": 16,
-                                   "tooltip": "How much memory the frames at work may take. More is hardly faster. Unit: MiB."}),
+                "memory": ("INT", {"default": 0, "min": 0, "max": 65536, "step": 16,
+                                   "tooltip": "How much memory the frames at work may take; 0 is 128 for each processor. Unit: MiB."}),
             },
             "hidden": {"node_id": "UNIQUE_ID"},
         }

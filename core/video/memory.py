@@ -3,10 +3,14 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from ..parallel import worker_count
 from .clip import ClipInfo
 
+MIB_A_PROCESSOR = 128
+"""The budget where none is given: enough that every processor has a 1080p frame or two at work."""
 
-def chunk_frames(info: ClipInfo, memory_mib: float, scale: Fraction | float = 1, radius: int = 0) -> int:
+
+def chunk_frames(info: ClipInfo, memory_mib: float = 0, scale: Fraction | float = 1, radius: int = 0) -> int:
     """Give the number of frames a chunk so that a streamed operation stays within a budget; at least 1.
 
     While a chunk of n frames is worked on, n + 2 radius frames are held twice, as they came and joined to the ones before them;
@@ -15,10 +19,11 @@ def chunk_frames(info: ClipInfo, memory_mib: float, scale: Fraction | float = 1,
 
     Args:
         info: the clip that is read.
-        memory_mib: the budget, MiB.
+        memory_mib: the budget, MiB; 0 takes `MIB_A_PROCESSOR` for each processor.
         scale: by which height and width change.
         radius: neighbour frames needed on each side.
     """
+    memory_mib = memory_mib or MIB_A_PROCESSOR * worker_count()
     frame = info.width * info.height * info.channels * 4
     cost = frame * (2 + 3 * float(scale) ** 2)
     return max(1, int(memory_mib * 2**20 / cost) - 2 * radius)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ..arrays import Frames
 from ..operation import Numbered, Operation, stream
+from ..parallel import worker_count
 from ..progress import Progress, silent
 from .clip import Chunk, ClipInfo, FrameSink, FrameSource
 
@@ -64,13 +65,17 @@ def render(
         so_far = first + done * size // max(total, 1)
         progress(min(so_far, announced) if announced else first, announced)
 
+    together = worker_count()
     for start, frames in stream(operation, passing(), within_chunk):
-        sink.write(Chunk(start, frames, tuple(times[: len(frames)])))
-        del times[: len(frames)]
         if after:
             after(start, frames)
+        for first in range(start, start + len(frames), together):
+            progress(min(first, announced) if announced else first, announced)  # encoding is slow; a cancel must not wait for a chunk
+            part = frames[first - start : first - start + together]
+            sink.write(Chunk(first, part, tuple(times[: len(part)])))
+            del times[: len(part)]
         first = start + len(frames)
-        del frames
+        del frames, part
         progress(min(first, announced) if announced else first, announced)
     return first
 

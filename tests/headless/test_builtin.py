@@ -14,6 +14,7 @@ from talkies.headless.builtin import Folders, builtin_nodes
 from talkies.headless.execute import execute
 from talkies.headless.object_info import object_info
 from talkies.headless.prompt import WorkflowError
+from talkies.headless.run import run_workflow
 from talkies.host.video_type import Components, VideoFromComponents, VideoFromFile
 
 
@@ -351,3 +352,25 @@ class TestAudioNodes:
         VideoFromComponents(Components(torch.zeros(2, 4, 4, 3), Fraction(25))).save_to(str(folders.input / "v.mp4"))
         with pytest.raises(ValueError, match="no sound"):
             nodes["LoadAudio"]().run("v.mp4")
+
+
+class TestRunWorkflow:
+    def test_a_file_of_the_pages_format_from_end_to_end(self, folders, tmp_path):
+        raw = pixels()
+        Image.fromarray(raw).save(folders.input / "b.png")
+        ui = {"nodes": [
+            {"id": 1, "type": "LoadImage", "mode": 0, "inputs": [], "widgets_values": ["a.png", "image"]},
+            {"id": 2, "type": "SaveImage", "mode": 0, "widgets_values": ["shot"],
+             "inputs": [{"name": "images", "type": "IMAGE", "link": 5}]},
+            {"id": 3, "type": "PreviewImage", "mode": 0, "inputs": [{"name": "images", "type": "IMAGE", "link": 6}]},
+        ], "links": [[5, 1, 0, 2, 0, "IMAGE"], [6, 1, 0, 3, 0, "IMAGE"]]}
+        (tmp_path / "w.json").write_text(json.dumps(ui))
+        with pytest.raises(WorkflowError, match=r"a\.png"):
+            run_workflow(tmp_path / "w.json", folders)
+        (made,) = run_workflow(tmp_path / "w.json", folders, overrides=["Load Image.image=b.png"])
+        with Image.open(made) as picture:
+            assert made.name == "shot_00001_.png" and np.array_equal(np.asarray(picture), raw)
+            assert json.loads(picture.info["workflow"]) == ui
+            assert json.loads(picture.info["prompt"])["1"]["inputs"] == {"image": "b.png"}
+        (again,) = run_workflow(made, folders, overrides=["1.image=b.png", "2.filename_prefix=again"])
+        assert again.name == "again_00001_.png"

@@ -136,7 +136,7 @@ def texts(prompt, **options):
 
 
 class TestOrder:
-    prompt = {
+    prompt: ClassVar = {
         "9": node("Show", a=["3", 0]), "3": node("Join", a=["1", 0], b=["2", 0]), "1": node("Value", value="x"),
         "2": node("Value", value="y"), "dead": node("Fail"),
     }
