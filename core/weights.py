@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import struct
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -193,7 +194,7 @@ def _read_torch(path: Path) -> Mapping[str, Any]:
             raise WeightsError(f"{path} holds more than tensors, and reading it would run code from the file, so it is refused. "
                                f"Convert it to safetensors on a machine that you can lose. ({str(error).splitlines()[0]})") from error
         raise WeightsError(f"{path} is no torch checkpoint, or is damaged. Get it again. ({str(error).splitlines()[0]})") from error
-    except (RuntimeError, EOFError, zipfile.BadZipFile, OSError, ValueError, KeyError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError, zipfile.BadZipFile, struct.error) as error:
         raise WeightsError(f"{path} is truncated or no torch checkpoint. Get it again. ({str(error).splitlines()[0]})") from error
     if not isinstance(content, Mapping):
         raise WeightsError(f"{path} holds a {type(content).__name__}; a table of tensors is wanted.")

@@ -27,7 +27,8 @@ def talkies(*arguments):
 
 class TestRender:
     def test_npy_results_are_the_operations_bits(self, tmp_path, clip, capsys):
-        assert talkies("render", clip, tmp_path / "out.npy", "--op", "sharpen:strength=0.4,mode=unsharp", "--op", "sharpen:mode=kernel") == 0
+        ops = ("--op", "sharpen:strength=0.4,mode=unsharp", "--op", "sharpen:mode=kernel")
+        assert talkies("render", clip, tmp_path / "out.npy", *ops) == 0
         wanted = Chain((Sharpen(0.4, "unsharp"), Sharpen(mode="kernel")))(np.load(clip))
         np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), wanted)
         assert "7 frames of 32x24 px" in capsys.readouterr().out

@@ -67,7 +67,8 @@ def rendered(tmp_path, source, operation, size, **options):
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 11, 50])
 @pytest.mark.parametrize("operation", [
-    Sharpen(0.4), Chain((Blend(2), Sharpen(0.4), Blend(1))), Chain((Double(), Blend(3))), Chain((FrameAdjust(contrast=1.5), Blend(1))), Chain(),
+    Sharpen(0.4), Chain((Blend(2), Sharpen(0.4), Blend(1))), Chain((Double(), Blend(3))), Chain((FrameAdjust(contrast=1.5), Blend(1))),
+    Chain(),
 ], ids=lambda o: "+".join(p.name() for p in getattr(o, "operations", (o,))) or "nothing")
 def test_streaming_gives_the_bits_of_the_whole_clip(tmp_path, clip, operation, size):
     np.testing.assert_array_equal(rendered(tmp_path, BatchSource(clip), operation, size), run(operation, clip))

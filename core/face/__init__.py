@@ -1,0 +1,1 @@
+"""The face: find it, hold it still, put it back."""
