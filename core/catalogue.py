@@ -5,6 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from .adjust import FrameAdjust
+from .face.align import AlignFace
+from .face.on_face import OnFace
+from .face.smooth.savgol import TemporalBlend
+from .face.track import FaceTrack
 from .masked import Mask, Masked
 from .operation import Chain, Operation
 from .restore.sharpen import Sharpen
@@ -54,7 +58,7 @@ def parse_operation(text: str) -> Operation:
 
 
 def operation_from_json(plain: Any) -> Operation:
-    """Make an operation from what `Operation.to_json` gave; chains and masks included.
+    """Make an operation from what `Operation.to_json` gave; chains, masks and those that follow a face included.
 
     Raises:
         SettingError: not such JSON, unknown operation or setting, or a setting out of range.
@@ -72,6 +76,13 @@ def operation_from_json(plain: Any) -> Operation:
         if not isinstance(entries["mask"], Mapping):
             raise SettingError("masked: mask must be an object, as `Mask.to_json` gives it.")
         return Masked(operation=operation_from_json(entries["operation"]), mask=Mask.from_json(dict(entries["mask"])))
+    if name == AlignFace.name():
+        return AlignFace.from_json(entries)
+    if name == OnFace.name():
+        worked = operation_from_json(entries.pop("operation", None))
+        return OnFace(**{**entries, "operation": worked, "track": FaceTrack.from_json(entries.get("track"))})
+    if name == TemporalBlend.name():
+        return TemporalBlend(**entries)
     cls: Any = _class_named(name)
     known_settings(cls, [key for key in entries if key not in _LEARNT.get(name, ())])
     made: Operation = cls.from_json(entries) if name in _LEARNT else cls(**entries)

@@ -3,15 +3,23 @@ from __future__ import annotations
 
 from .frame_adjust import FrameAdjust
 from .inspect_arrays import InspectArrays
+from .lip_mask import LipMask
 from .names import PREFIX
+from .paste_back import PasteBack
 from .render_video import RenderVideo
 from .sharpen import Sharpen
+from .ultra_smooth import UltraSmooth
+from .video_align import VideoAlign
 
 _DISPLAY_NAMES = {
     FrameAdjust: "Frame Adjust",
     InspectArrays: "Inspect Arrays",
+    LipMask: "Lip Mask",
+    PasteBack: "Paste Back",
     RenderVideo: "Render Video",
     Sharpen: "Sharpen",
+    UltraSmooth: "Ultra Smooth",
+    VideoAlign: "Video Align",
 }
 
 NODE_CLASS_MAPPINGS = {PREFIX + node.__name__: node for node in _DISPLAY_NAMES}

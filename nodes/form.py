@@ -1,14 +1,19 @@
 """The form of a node: its inputs from an operation's settings, and the one call that runs it."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from ..core.arrays import to_image
 from ..core.masked import Mask, Masked
-from ..core.operation import Chain, Operation, run
+from ..core.operation import Chain, Numbered, Operation, run
 from ..core.settings import Setting, settings_of
+from ..core.video.clip import FrameSource
+from ..core.video.memory import chunk_frames
+from ..core.video.source import BatchSource
 from ..host.blocker import blocked
 from ..host.progress import node_progress
+from ..host.video import open_video
 from .names import OPS
 
 InputTypes = dict[str, dict[str, Any]]
@@ -49,6 +54,24 @@ def frame_inputs(operation: type[Operation]) -> InputTypes:
         "optional": {"images": IMAGES_IN, "mask": MASK_IN, "ops": OPS_IN},
         "hidden": {"node_id": "UNIQUE_ID"},
     }
+
+
+def clip_of(images: Any | None, video: Any | None, fps: float, title: str) -> FrameSource:
+    """Open whichever of images and video is linked, to be read by chunks.
+
+    Raises:
+        ValueError: neither is, or both are.
+    """
+    if (images is None) == (video is None):
+        raise ValueError(f"{title}: {'neither' if images is None else 'both of'} images {'nor' if images is None else 'and'} video "
+                         f"{'is' if images is None else 'are'} linked; link one of them.")
+    return BatchSource(images, fps) if video is None else open_video(video)
+
+
+def runs_of(source: FrameSource) -> Iterator[Numbered]:
+    """Read a clip from its beginning as numbered runs of frames of a bounded size."""
+    for chunk in source.chunks(chunk_frames(source.info)):
+        yield chunk.start, chunk.frames
 
 
 def masked(operation: Operation, mask: Any | None) -> Operation:

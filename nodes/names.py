@@ -9,6 +9,9 @@ OPS = "TALKIES_OPS"
 REPORT = "TALKIES_REPORT"
 """Named figures (`core.report.Report`)."""
 
+TRACK = "TALKIES_TRACK"
+"""A face followed through a clip (`core.face.track.FaceTrack`)."""
+
 
 class _AnyType(str):
     """Equal to every type: the server asks ``received != wanted`` before anything else."""

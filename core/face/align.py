@@ -151,6 +151,15 @@ class AlignFace(Operation):
         """Give the settings and the whole track."""
         return {**super().to_json(), "track": self.track.to_json()}
 
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> AlignFace:
+        """Read back what `to_json` gave, less ``"op"``.
+
+        Raises:
+            TrackError: the track is none.
+        """
+        return cls(**{**plain, "track": FaceTrack.from_json(plain.get("track"))})
+
     @property
     def _crop(self) -> Template:
         if self.track.crop is None:

@@ -74,7 +74,7 @@ def steadiness(crops: Iterable[Frame], cuts: tuple[int, ...] = ()) -> Steadiness
                 start = np.zeros((*luma.shape, 2), np.float32)
                 dense = np.asarray(flow.calc(before, luma, start))[rows, columns].reshape(-1, 2)
                 shakes.append(float(np.linalg.norm(np.median(dense, axis=0))))
-                maes.append(float(cv2.absdiff(before[rows, columns], luma[rows, columns]).mean()))
+                maes.append(float(cv2.absdiff(contiguous(before[rows, columns]), contiguous(luma[rows, columns])).mean()))
             counted.append(index not in cuts)
         before = luma
     used = np.array(counted, bool)

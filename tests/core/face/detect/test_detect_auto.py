@@ -74,7 +74,7 @@ def test_scrfd_is_taken_only_when_asked_for(folder):
 
 
 @pytest.mark.parametrize(("name", "message"), [
-    ("mesh", r"face_landmark.tflite is not in .*talkies models get face_mesh.*mediapipe/0.10.21.*1.24 MB, sha256 1055cb9d"),
+    ("mesh", r"face_landmark.tflite is not in .*talkies models get face_mesh.*mediapipe 0.10.21.*1.24 MB, sha256 1055cb9d"),
     ("yunet", r"face_detection_yunet_2026may.onnx is not in .*opencv_zoo.*0.23 MB, sha256 ebafce4e.*MIT"),
     ("scrfd", r"scrfd_2.5g_kps.onnx is not in .*non-commercial research"),
     ("face_alignment", r"2DFAN4-11f355bf06.pth.tar is not in .*adrianbulat.com.*96 MB"),
