@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Frame
+from ...arrays import Frame, contiguous
 from .interface import Box, Detection, Points
 
 
@@ -46,7 +46,7 @@ class Region:
         width, height = (right - left) // factor, (bottom - top) // factor
         if width < 1 or height < 1:
             return np.zeros((size, size, 3), np.float32)
-        part = frame[top : top + height * factor, left : left + width * factor]
+        part = contiguous(frame[top : top + height * factor, left : left + width * factor])
         small = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
         m[:, 2] = (m[:, 2] - (left, top) + 0.5) / factor - 0.5
         m[:, :2] /= factor
