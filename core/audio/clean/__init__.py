@@ -1,0 +1,1 @@
+"""Cleaning a voice track: noise, dynamics, loudness, and a report on its quality."""
