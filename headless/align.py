@@ -6,7 +6,6 @@ only the track is kept.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
 import time
@@ -46,7 +45,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--out", type=Path, metavar="CROPS.mkv",
                         help="the crops, one for each frame; .mkv is lossless (FFV1), with the sound of IN; a folder or .npy works as well")
     parser.add_argument("--track", type=Path, metavar="TRACK.json", help="where the face is in every frame, for `talkies paste`")
-    parser.add_argument("--compare", action="store_true", help="run every smoothing on the same detection: a table and a picture of the paths")
+    parser.add_argument("--compare", action="store_true",
+                        help="run every smoothing on the same detection: a table and a picture of the paths")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="the path before and after (with --compare, of every method)")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="all figures and series")
     parser.add_argument("--size", type=int, default=256, help="side of the square crop, px; default: 256")
@@ -130,12 +130,12 @@ def _found(source: FrameSource, search: FaceSearch, options: argparse.Namespace)
 
 
 def _sentence(name: str, found: Found) -> str:
+    """Say who was found, how often, by what, and why by that."""
     figures, track = found.report.figures, found.track
-    missing = int(track.filled.sum())
-    text = f"{name}: {track.detector} found the face in {len(track) - missing} of {len(track)} frames, {figures['eye distance (px)']:.0f} px between the eyes"
-    text += f", {len(track.cuts)} scene cuts" if track.cuts else ""
-    notes = figures.get("notes", "")
-    return f"{text}. {figures['why this detector'] if options_auto(figures) else ''} {notes}".rstrip()
+    there = int(track.found.sum())
+    text = (f"{name}: {track.detector} found the face in {there} of {len(track)} frames, the eyes {figures['eye distance (px)']:.0f} px "
+            f"apart{f', {len(track.cuts)} scene cuts' if track.cuts else ''}.")
+    return " ".join(part for part in (text, str(figures["why this detector"]), str(figures.get("notes", ""))) if part)
 
 
 def _write_crops(source: FrameSource, options: argparse.Namespace, smoothing: Smoothing, track: FaceTrack) -> tuple[int, float]:

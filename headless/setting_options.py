@@ -21,8 +21,8 @@ def add_settings(parser: argparse.ArgumentParser, cls: type[Any], flags: dict[st
         if entry.kind == "bool":
             parser.add_argument(flag, dest=entry.name, action="store_true", help=text)
         else:
-            parser.add_argument(flag, dest=entry.name, type=_TYPES.get(entry.kind, str), choices=entry.choices or None, default=entry.default,
-                                help=text, metavar=None if entry.choices else entry.kind.upper())
+            parser.add_argument(flag, dest=entry.name, type=_TYPES.get(entry.kind, str), choices=entry.choices or None,
+                                default=entry.default, help=text, metavar=None if entry.choices else entry.kind.upper())
 
 
 def settings_from(options: argparse.Namespace, cls: type[_Settings]) -> _Settings:

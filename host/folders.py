@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .comfy import module
 
-MODEL_FILES = frozenset({".pt", ".pth", ".pth.tar", ".safetensors", ".onnx", ".tflite"})
+MODEL_FILES = frozenset({".pt", ".pth", ".pth.tar", ".safetensors", ".onnx", ".tflite", ".bin"})
 """File name endings that count as weights."""
 
 

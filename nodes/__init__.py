@@ -1,6 +1,9 @@
 """The nodes, one thin class a file; here only what ComfyUI asks for: ids and display names."""
 from __future__ import annotations
 
+from .audio_encode import AudioEncode
+from .clean_speech import CleanSpeech
+from .export_speech_reference import ExportSpeechReference
 from .frame_adjust import FrameAdjust
 from .inspect_arrays import InspectArrays
 from .lip_mask import LipMask
@@ -12,6 +15,9 @@ from .ultra_smooth import UltraSmooth
 from .video_align import VideoAlign
 
 _DISPLAY_NAMES = {
+    AudioEncode: "Audio Encode",
+    CleanSpeech: "Clean Speech",
+    ExportSpeechReference: "Export Speech Reference",
     FrameAdjust: "Frame Adjust",
     InspectArrays: "Inspect Arrays",
     LipMask: "Lip Mask",

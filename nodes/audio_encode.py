@@ -48,7 +48,7 @@ class AudioEncode:
                 "border": (list(BORDERS), {"default": "zeros", "tooltip": (
                     "What a frame hears before the first and after the last feature: zeros (as trained), the edge repeated, "
                     "or the older fork's rule.")}),
-                "frame_count": ("INT", {"default": 0, "min": 0, "max": 10_000_000, "tooltip": (
+                "frame_count": ("INT", {"default": 0, "min": 0, "max": 10_000_000, "step": 1, "tooltip": (
                     "How many video frames to make features for. 0: as many as `images` has, or as the sound gives.")}),
                 "preset": (list(PRESETS), {"default": "standard", "tooltip": (
                     "Of the picture, and of mode mel: enhanced is finer (128 bands, 22.05 kHz), to look at only; no network takes it.")}),

@@ -29,7 +29,7 @@ class CleanSpeech:
         return {
             "required": {
                 "audio": ("AUDIO", {"tooltip": "The voice track, any sample rate and channel count."}),
-                **widgets(chain.CleanSpeech),  # type: ignore[arg-type]  # it reads the settings of any dataclass
+                **widgets(chain.CleanSpeech),
             },
             "hidden": {"node_id": "UNIQUE_ID"},
         }

@@ -9,6 +9,9 @@ OPS = "TALKIES_OPS"
 REPORT = "TALKIES_REPORT"
 """Named figures (`core.report.Report`)."""
 
+SPEECH = "TALKIES_SPEECH"
+"""Speech features, one row a video frame (`core.audio.speech.Speech`)."""
+
 TRACK = "TALKIES_TRACK"
 """A face followed through a clip (`core.face.track.FaceTrack`)."""
 

@@ -35,7 +35,9 @@ class UltraSmooth:
     @classmethod
     def INPUT_TYPES(cls) -> InputTypes:
         return {
-            "required": {"track": (TRACK, {"tooltip": "The track of Video Align."}), **widgets(Smoothing), "fill": widgets(AlignFace)["fill"]},
+            "required": {
+                "track": (TRACK, {"tooltip": "The track of Video Align."}), **widgets(Smoothing), "fill": widgets(AlignFace)["fill"],
+            },
             "optional": {
                 "images": ("IMAGE", {"tooltip": "The frames that were tracked; fused measures the motion in them."}),
                 "video": ("VIDEO", {"tooltip": "The clip that was tracked, of any length; fused measures the motion in it."}),

@@ -42,8 +42,8 @@ class VideoAlign:
             "required": {
                 **widgets(FaceSearch),
                 "size": ("INT", {"default": 256, "min": 32, "max": 2048, "step": 8, "tooltip": "Side of the square crop. Unit: px."}),
-                "shape": (["natural", "latentsync"], {"default": "natural", "tooltip": "natural: true proportions. latentsync: the face widened "
-                          "by a third, as the models trained on that crop expect it."}),
+                "shape": (["natural", "latentsync"], {"default": "natural", "tooltip": "natural: true proportions. latentsync: the face "
+                          "widened by a third, as the models trained on that crop expect it."}),
                 "fit": (["similarity", "latentsync"], {"default": "similarity", "tooltip": "similarity: least squares, in full precision. "
                         "latentsync: the published pipeline's numbers, rounded points and all."}),
                 "fill": widgets(AlignFace)["fill"],
@@ -53,8 +53,8 @@ class VideoAlign:
             "optional": {
                 "images": ("IMAGE", {"tooltip": "The frames. Link these or a video."}),
                 "video": ("VIDEO", {"tooltip": "A clip of any length; only its track is kept. Use ops with Render Video."}),
-                "points": ("STRING", {"forceInput": True, "tooltip": "Face points of your own as JSON: a list with one entry a frame, null or "
-                                      "[[x, y], ...] with 5, 68 or 468 points in px. They take the place of the detector."}),
+                "points": ("STRING", {"forceInput": True, "tooltip": "Face points of your own as JSON: a list with one entry a frame, null "
+                                      "or [[x, y], ...] with 5, 68 or 468 points in px. They take the place of the detector."}),
             },
             "hidden": {"node_id": "UNIQUE_ID"},
         }

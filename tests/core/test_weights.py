@@ -44,7 +44,8 @@ def test_missing_message_names_file_folder_source_size_and_licence(tmp_path):
     text = weights.missing_message(weights.DIFF2LIP, [tmp_path])
     for part in ("e7.24.1.3_model260000_paper.pt", str(tmp_path), "talkies models get diff2lip", "about 407 MB", "CC BY-NC 4.0", "https://"):
         assert part in text
-    assert "mediapipe/modules/face_landmark/face_landmark.tflite inside the wheel of mediapipe 0.10.21" in weights.missing_message(weights.FACE_MESH, [])
+    place = "mediapipe/modules/face_landmark/face_landmark.tflite inside the wheel of mediapipe 0.10.21"
+    assert place in weights.missing_message(weights.FACE_MESH, [])
 
 
 def test_the_files_beside_the_checkout_are_those_of_the_catalogue(shared):

@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 import torch
-from talkies import NODE_CLASS_MAPPINGS
 
+from talkies import NODE_CLASS_MAPPINGS
 from talkies.core.arrays import to_frames
 from talkies.core.catalogue import operation_from_json
 from talkies.core.face.detect.interface import NoFaceError
@@ -81,7 +81,8 @@ def test_a_clip_without_a_face_is_refused_with_what_was_tried(monkeypatch, tmp_p
         call("TalkiesVideoAlign", images=torch.zeros(2, 64, 64, 3), detector="builtin")
 
 
-@pytest.mark.parametrize(("linked", "words"), [({}, "neither images nor video is linked"), ({"images": 1, "video": 1}, "both of images and video")])
+@pytest.mark.parametrize(("linked", "words"), [
+    ({}, "neither images nor video is linked"), ({"images": 1, "video": 1}, "both of images and video")])
 def test_images_or_video_must_be_linked(linked, words, images):
     with pytest.raises(ValueError, match=words):
         call("TalkiesVideoAlign", **{k: images for k in linked})

@@ -12,7 +12,8 @@ from talkies.core.operation import Chain
 from talkies.core.settings import SettingError
 from talkies.host.blocker import Blocked
 
-FRAME_NODES = sorted(name for name, node in NODE_CLASS_MAPPINGS.items() if set(node.INPUT_TYPES().get("optional", {})) == {"images", "mask", "ops"})
+FRAME_NODES = sorted(name for name, node in NODE_CLASS_MAPPINGS.items()
+                     if set(node.INPUT_TYPES().get("optional", {})) == {"images", "mask", "ops"})
 each = pytest.mark.parametrize("name", FRAME_NODES)
 
 

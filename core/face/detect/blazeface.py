@@ -46,7 +46,7 @@ class BlazeFace:
 
     def __init__(self, path: Path, min_score: float = 0.5) -> None:
         self._net = Network(path)
-        self._net.require(SIZE, 896, 896 * 16)
+        self._net.expect(SIZE, 896, 896 * 16)
         self._min_logit = math.log(min_score / (1 - min_score))
 
     def search(self, frame: Frame, smallest: float) -> list[Sighting]:

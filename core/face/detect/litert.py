@@ -43,7 +43,7 @@ class Network:
         self.path = path
         self.size = int(self._input["shape"][1])
 
-    def require(self, size: int, *lengths: int) -> None:
+    def expect(self, size: int, *lengths: int) -> None:
         """Check the input side and output lengths.
 
         Raises:

