@@ -33,8 +33,9 @@ from ..nodes.form import runs_of
 
 METHODS: tuple[Method, ...] = ("none", "enhanced", "ultra", "one_euro", "whittaker", "fused")
 
-INDEPENDENT = ("mesh", "yunet", "scrfd", "face_alignment")
-"""Detectors that may judge another one's track. The built-in one is not among them: its boxes shake more than any crop."""
+INDEPENDENT = ("mesh", "scrfd", "yunet", "face_alignment")
+"""Detectors that may judge another one's track, the quickest of those with little noise first. The built-in one is not among them: its
+boxes shake more than any crop."""
 
 _LEAST_FOUND = 0.9
 _COLOURS = {"none": "#9a9a9a", "enhanced": "#d99a2b", "ultra": "#8a5fb0", "one_euro": "#3a9a6a", "whittaker": "#2b5fc8", "fused": "#c8452b"}
@@ -175,7 +176,7 @@ def paths_picture(rows: Sequence[Row], raw: FaceTrack, width: int = 1280, height
     first, last = _busiest(raw.anchors.mean(1), round(2 * rate))
     for column, part in enumerate((slice(0, count), slice(first, last))):
         for row in rows:
-            style = {"color": _COLOURS[row.method], "linewidth": 1.6 if row.method == "fused" else 0.9, "label": row.method}
+            style = {"color": _COLOURS[row.method], "linewidth": 1.6 if row.method in ("none", "fused") else 0.9, "label": row.method}
             path = row.track.anchors.mean(1)
             for axis in (0, 1):
                 panels[axis, column].plot(time_axis[part], path[part, axis], **style)

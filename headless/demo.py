@@ -1,4 +1,4 @@
-"""``talkies demo``: makes a clip whose truth is known, runs an example workflow on it, and says where everything is."""
+"""``talkies demo``: a clip whose truth is known, an example workflow run on it, its face held still, and where everything is."""
 from __future__ import annotations
 
 import argparse
@@ -17,6 +17,7 @@ from ..core.video.sink import create_sink
 from ..core.video.source import open_source
 from .builtin.folders import Folders
 from .demo_clip import DemoClip, demo_clip
+from .demo_face import steady_face
 from .run import run_workflow
 
 CLIP = "talkies_demo.mp4"
@@ -30,7 +31,7 @@ EVERY = 10
 
 def add_parser(commands: Any) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("demo", help="make a talking clip, run an example workflow on it, measure the result")
+    parser = commands.add_parser("demo", help="make a talking clip, run an example workflow on it, steady its face, measure the results")
     parser.add_argument("--folder", type=Path, default=Path("demo"), help="where everything goes; default: demo")
     parser.add_argument("--seconds", type=float, default=4.0, help="length of the clip")
     parser.set_defaults(call=main)
@@ -48,11 +49,17 @@ def main(options: argparse.Namespace) -> int:
     print("3. comparing with the truth ...", flush=True)
     figures, picture = compare(clip, source, made)
     Image.fromarray(to_uint8(picture)).save(options.folder / "before_after.png")
+    print("4. finding the face, holding it still, pasting it back ...", flush=True)
+    face = steady_face(clip, source, folders.output)
+    Image.fromarray(to_uint8(face.path)).save(options.folder / "path.png")
+    figures |= face.figures
     (options.folder / "figures.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
     print(f"\nthe clip      {source}\nthe result    {made}\nbefore/after  {options.folder / 'before_after.png'}\n"
+          f"steady crops  {face.crops}\npasted back   {face.pasted}\npath          {options.folder / 'path.png'}\n"
           f"figures       {options.folder / 'figures.json'}\n")
+    width = max(map(len, figures))
     for name, value in figures.items():
-        print(f"  {name:<28} {value:.4g}" if isinstance(value, float) else f"  {name:<28} {value}")
+        print(f"  {name:<{width}} {value:.4g}" if isinstance(value, float) else f"  {name:<{width}} {value}")
     return 0
 
 
@@ -69,7 +76,7 @@ def write_clip(clip: DemoClip, folder: Path) -> Path:
     return path
 
 
-def compare(clip: DemoClip, before: Path, after: Path) -> tuple[dict[str, float | int], Frame]:
+def compare(clip: DemoClip, before: Path, after: Path) -> tuple[dict[str, float | int | str], Frame]:
     """Compare the clip before and after with its clean frames.
 
     Returns:

@@ -17,6 +17,7 @@ from ..core.video.audio_copy import CopyAudio
 from ..core.video.clip import Chunk, FrameSink, FrameSource, VideoError
 from ..core.video.encoding import CONTAINERS, Encoding
 from ..core.video.memory import chunk_frames
+from ..core.video.render import Watcher
 from ..core.video.sink import create_sink
 from ..core.video.source import FileSource, open_source
 from ..host.progress import node_progress
@@ -71,8 +72,13 @@ def read_track(path: Path) -> FaceTrack:
     return track
 
 
-def paste_into(source: FrameSource, crops: FrameSource, track: FaceTrack, settings: PasteSettings, sink: FrameSink) -> int:
+def paste_into(
+    source: FrameSource, crops: FrameSource, track: FaceTrack, settings: PasteSettings, sink: FrameSink, *,
+    before: Watcher | None = None, after: Watcher | None = None,
+) -> int:
     """Paste a clip of crops into a clip of frames, both read by chunks; every frame keeps its time. Gives the count of frames.
+
+    `before` and `after` are shown each run of frames as it comes and as it is written.
 
     Raises:
         VideoError: there are more crops than frames in the track, or fewer frames than the track covers.
@@ -81,7 +87,9 @@ def paste_into(source: FrameSource, crops: FrameSource, track: FaceTrack, settin
     times: list[int] = []
     waiting = _one_by_one(crops)
     count, together = 0, worker_count()
-    for start, frames in paste_clip(_numbered(source, times), waiting, track, settings, node_progress("paste")):
+    for start, frames in paste_clip(_numbered(source, times, before), waiting, track, settings, node_progress("paste")):
+        if after:
+            after(start, frames)
         for first in range(0, len(frames), together):
             part = frames[first : first + together]
             sink.write(Chunk(start + first, part, tuple(times[: len(part)])))
@@ -95,10 +103,12 @@ def paste_into(source: FrameSource, crops: FrameSource, track: FaceTrack, settin
     return count
 
 
-def _numbered(source: FrameSource, times: list[int]) -> Iterator[Numbered]:
+def _numbered(source: FrameSource, times: list[int], before: Watcher | None) -> Iterator[Numbered]:
     """Read the frames; their times are noted in `times`."""
     for chunk in source.chunks(chunk_frames(source.info)):
         times.extend(chunk.times)
+        if before:
+            before(chunk.start, chunk.frames)
         yield chunk.start, chunk.frames
 
 
