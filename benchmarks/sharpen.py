@@ -3,7 +3,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -26,16 +28,31 @@ _PEER_FRAMES = 8
 _RADIUS = 3
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that only this benchmark has."""
+def size_of(text: str) -> tuple[int, int]:
+    """Read ``WIDTHxHEIGHT``."""
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if not match or "0" in match.groups():
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; write e.g. 1920x1080")
+    return int(match[1]), int(match[2])
+
+
+def options_from(arguments: list[str]) -> argparse.Namespace:
+    """Read the options."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks sharpen", description=__doc__)
+    parser.add_argument("--frames", type=int, default=64, help="frames a call; default 64")
+    parser.add_argument("--size", type=size_of, default=(1920, 1080), metavar="WxH", help="frame size; default 1920x1080")
+    parser.add_argument("--repeat", type=int, default=5, help="calls of which the median counts; default 5")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--peer-frames", type=int, default=_PEER_FRAMES,
                         help=f"most frames a call for peers that need memory for the whole batch; default {_PEER_FRAMES}")
     parser.add_argument("--no-memory", action="store_true", help="leave out the peak memory, which takes a process a mode")
     parser.add_argument("--peak-of", choices=MODES, help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
 
 
-def main(options: argparse.Namespace) -> dict[str, Any]:
+def main(arguments: list[str]) -> dict[str, Any]:
     """Print the tables of speed, memory and quality, and give their figures."""
+    options = options_from(arguments)
     width, height = options.size
     if options.peak_of:
         peak = {"beyond_output_bytes": _beyond_output(options.peak_of, options.frames, width, height)}
@@ -45,7 +62,11 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
     speed = _speed(options)
     memory = {} if options.no_memory else _memory(options)
     quality = _quality(width, height)
-    return {"machine": machine(), "frames": options.frames, "size": [width, height], "speed": speed, "memory": memory, "quality": quality}
+    figures = {"machine": machine(), "frames": options.frames, "size": [width, height],
+               "speed": speed, "memory": memory, "quality": quality}
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    return figures
 
 
 # --- speed ---------------------------------------------------------------------------------------------------------------

@@ -75,9 +75,9 @@ def get(entries: Sequence[Checkpoint]) -> tuple[Path, ...]:
             missing[target] = entry
     members = {target: entry for target, entry in missing.items() if entry.member}
     for target, entry in missing.items():
+        url = "" if entry.member else address(entry)
         _make_folder(target)
-        if not entry.member:
-            url = address(entry)
+        if url:
             print(f"getting {entry.name} ({entry.licence}) ...", flush=True)
             download(entry, url, target)
     if members:
