@@ -22,8 +22,8 @@ class Checkpoint:
     """A file of weights as its authors publish it.
 
     `folder` is the kind of model folder it belongs in; `url` where it is published (in words, for a package of the index); `size` its
-    bytes (0: not known); `sha256` None where
-    no published or measured value is known to us; `member` its path inside the archive at `url`, where it lies in one.
+    bytes (0: not known); `sha256` None where no published or measured value is known to us; `member` its path inside the archive at
+    `url`, where it lies in one.
     """
 
     name: str

@@ -3,14 +3,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..core.arrays import to_image
 from ..core.face.align import AlignFace, align
 from ..core.face.detect.given import from_json
 from ..core.face.find import FaceSearch, find_face
 from ..core.operation import Chain
-from ..core.video.clip import FrameSource
 from ..host.blocker import blocked
 from ..host.devices import compute_device
 from ..host.folders import model_folders
@@ -72,12 +69,9 @@ class VideoAlign:
                 progress=progress, total=info.frames or 0)
             track = align(found.track, size, shape, fit)
             cutter = AlignFace(fill, fit == "latentsync", track=track)
-            crops = _crops(cutter, source) if video is None else blocked(
-                "Video Align: with a video linked there are no crops in memory; use the ops output with Render Video.")
+        crops: Any = blocked("Video Align: with a video linked there are no crops in memory; use the ops output with Render Video.")
+        if video is None:
+            crops = to_image(cutter(images, progress=progress))
         mask = to_image(cutter.masks(track.start, track.stop)) if video is None else crops
         return crops, track, mask, Chain((cutter,)), found.report
 
-
-def _crops(cutter: AlignFace, source: FrameSource) -> Any:
-    """Cut the crops of a clip that is in memory."""
-    return to_image(np.concatenate([cutter(frames, start) for start, frames in runs_of(source)]))

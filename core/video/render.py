@@ -50,8 +50,12 @@ def render(
     times: list[int] = []
     first = 0
 
+    def tell(done: int) -> None:
+        progress(min(done, announced) if announced else done, announced)
+
     def passing() -> Iterator[Numbered]:
         for chunk in source.chunks(size):
+            tell(first)
             if before:
                 before(chunk.start, chunk.frames)
             times.extend(chunk.times)
@@ -62,21 +66,20 @@ def render(
 
     def within_chunk(done: int, total: int) -> None:
         # The operation counts its own steps over what it was handed; to the outside only frames of the clip count.
-        so_far = first + done * size // max(total, 1)
-        progress(min(so_far, announced) if announced else first, announced)
+        tell(first + done * size // max(total, 1) if announced else first)
 
     together = worker_count()
     for start, frames in stream(operation, passing(), within_chunk):
         if after:
             after(start, frames)
         for first in range(start, start + len(frames), together):
-            progress(min(first, announced) if announced else first, announced)  # encoding is slow; a cancel must not wait for a chunk
+            tell(first)  # encoding is slow; a cancel must not wait for a chunk
             part = frames[first - start : first - start + together]
             sink.write(Chunk(first, part, tuple(times[: len(part)])))
             del times[: len(part)]
         first = start + len(frames)
         del frames, part
-        progress(min(first, announced) if announced else first, announced)
+        tell(first)
     return first
 
 

@@ -13,6 +13,7 @@ from talkies.core.catalogue import operation_from_json
 from talkies.core.face.detect.interface import NoFaceError
 from talkies.core.operation import Chain, cut, run, stream
 from talkies.core.restore.sharpen import Sharpen
+from talkies.core.settings import SettingError
 from talkies.headless.demo_clip import demo_clip
 from talkies.host.blocker import Blocked
 from talkies.host.video_type import Components, VideoFromComponents
@@ -103,6 +104,20 @@ def test_without_pictures_fused_says_that_it_fell_back(aligned):
     alone = call("TalkiesUltraSmooth", track=aligned["track"])
     assert alone["report"].figures["pairs not followed (whittaker instead)"] == len(aligned["track"]) - 1
     assert isinstance(alone["images"], Blocked)
+
+
+def test_the_published_windows_can_be_set(images, aligned):
+    plain = call("TalkiesUltraSmooth", track=aligned["track"], method="enhanced")["track"]
+    wider = call("TalkiesUltraSmooth", track=aligned["track"], method="enhanced", landmark_params='{"gaussian_sigma": 3}')["track"]
+    assert not np.array_equal(plain.points, wider.points)
+    with pytest.raises(SettingError, match="JSON object of numbers"):
+        call("TalkiesUltraSmooth", track=aligned["track"], landmark_params="[1, 2]")
+
+
+def test_a_temporal_blend_is_a_step_of_its_own(images, aligned):
+    made = call("TalkiesUltraSmooth", track=aligned["track"], images=images, method="whittaker", temporal_alpha=0.5)
+    assert len(made["ops"].operations) == 2
+    np.testing.assert_array_equal(run(made["ops"], images), to_frames(made["images"]))
 
 
 def test_the_panel_gets_the_paths(images, aligned):
