@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 import threading
 import types
@@ -26,7 +27,7 @@ _lock = threading.Lock()
 def gone_module() -> Iterator[None]:
     """Stand in for a module that torchvision dropped and the package's dependency imports one function from, inside the block only."""
     with _lock:
-        stands = _GONE not in sys.modules and importlib.util.find_spec("torchvision.transforms._functional_tensor") is not None
+        stands = _GONE not in sys.modules and importlib.util.find_spec(_GONE) is None
         if stands:
             stand_in: Any = types.ModuleType(_GONE)
             stand_in.rgb_to_grayscale = importlib.import_module("torchvision.transforms.functional").rgb_to_grayscale

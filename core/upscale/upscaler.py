@@ -55,7 +55,7 @@ class Upscaler:
         if kind != "torch":
             raise ModelError(f"The engine {kind} reads a model's file, so it cannot run one that comes over a wire. Choose it by its name.")
         if denoise != 1:
-            raise ModelError("denoise below 1 blends two model files, so it cannot work on one that came over a wire. Choose it by its name.")
+            raise ModelError("denoise below 1 blends two model files, so not one that came over a wire. Choose it by its name.")
         if precision not in self._made:
             self._made[precision] = TorchEngine(self.descriptor, precision, self.runtime)
         return self._made[precision]
