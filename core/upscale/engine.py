@@ -14,7 +14,7 @@ from .lean import LeanRRDB, has_rrdb_form
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
-CPU_MEMORY = 112 * 2**20
+CPU_MEMORY = 80 * 2**20
 """Bytes that a tile may take while it is worked on, on the CPU."""
 
 MOST_PIXELS = 2**20

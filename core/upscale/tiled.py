@@ -9,6 +9,7 @@ import torch
 
 from ..progress import Progress, part
 from .engine import Engine, Pending, Remembered, Runtime
+from .heap import give_back
 from .tiles import SMALLEST, Grid, Span, fitting_grid, grid, weights
 
 _log = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ def _finished(frames: torch.Tensor, out: torch.Tensor, engine: Engine, start: St
     groups = [slice(first, min(count, first + together)) for first in range(0, count, together)]
     for group, made in _one_ahead(groups, lambda g: start(_planes(frames[g]))):
         out[group] = made.permute(0, 2, 3, 1)
+        give_back(height * width)
         progress(group.stop, count)
         yield group.stop - group.start
 
@@ -116,6 +118,7 @@ def _by_tiles(frame: torch.Tensor, out: torch.Tensor, tiles: Grid, scale: int, s
 
     for done, ((row, column), made) in enumerate(_one_ahead(tiles, begin), 1):
         _add(out, made[0].permute(1, 2, 0), row, column, scale)
+        give_back(tiles.largest)
         progress(done, len(tiles))
 
 
