@@ -15,6 +15,7 @@ from talkies.core.arrays import ArrayError, Frames
 from talkies.core.masked import Mask
 from talkies.core.operation import Chain, cut, stream
 from talkies.core.settings import SettingError
+from talkies.core.upscale import super_resolve
 from talkies.core.upscale.family import ModelError
 from talkies.core.upscale.loader import load_model
 from talkies.core.upscale.region import Boxes, crop_around, faded
@@ -170,8 +171,6 @@ def test_the_blend_leaves_no_rim(small, picture, mask):
 
 
 def test_only_the_region_is_computed(small, clip, mask, monkeypatch):
-    from talkies.core.upscale import super_resolve
-
     sizes = []
     plain = super_resolve.upscale
     monkeypatch.setattr(super_resolve, "upscale", lambda frames, *rest: (sizes.append(tuple(frames.shape)), plain(frames, *rest))[1])
@@ -180,7 +179,7 @@ def test_only_the_region_is_computed(small, clip, mask, monkeypatch):
 
 
 def test_an_empty_mask_costs_nothing(small, clip, monkeypatch):
-    monkeypatch.setattr("talkies.core.upscale.super_resolve.upscale", None)
+    monkeypatch.setattr(super_resolve, "upscale", None)
     made = resolve(small, model="compact", output="source", region=Mask(np.zeros((96, 128), np.float32)))(clip)
     np.testing.assert_array_equal(made, clip)
 

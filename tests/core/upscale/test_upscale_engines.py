@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from library_guard import ROOT
 from upscale_making import resolve
 
 from talkies.core.upscale.family import ModelError

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from upscale_making import resolve
 
 from talkies.core.progress import silent
-from talkies.core.upscale import tiled
+from talkies.core.upscale import lean, tiled
 from talkies.core.upscale.engine import Pending, Runtime, TorchEngine
 from talkies.core.upscale.lean import LeanRRDB
 from talkies.core.upscale.loader import load_model
@@ -145,7 +145,7 @@ def test_strips_of_the_upsampling_half_change_nothing(small, monkeypatch):
     x = torch.rand(2, 3, 70, 40)
     with torch.inference_mode():
         whole = network(x)
-        monkeypatch.setattr("talkies.core.upscale.lean.STRIP", 1)
+        monkeypatch.setattr(lean, "STRIP", 1)
         strips = network(x)
         plain = load_model(small / "rrdb.pth").model(x)
     torch.testing.assert_close(strips, plain, atol=2e-6, rtol=0)
