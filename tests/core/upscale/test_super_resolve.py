@@ -18,7 +18,7 @@ from talkies.core.settings import SettingError
 from talkies.core.upscale import super_resolve
 from talkies.core.upscale.family import ModelError
 from talkies.core.upscale.loader import load_model
-from talkies.core.upscale.region import Boxes, crop_around, faded
+from talkies.core.upscale.region import Boxes, Crop, blended, crop_around, faded
 from talkies.core.upscale.super_resolve import SuperResolve
 from talkies.core.upscale.upscaler import Upscaler
 
@@ -157,6 +157,16 @@ def test_inside_the_mask_stands_what_the_model_makes(small, picture, mask):
     made = resolve(small, model="compact", region=Mask(mask), feather=2)(picture)[0]
     whole = resolve(small, model="compact")(picture)[0]
     np.testing.assert_allclose(made[4 * 55 : 4 * 65, 4 * 45 : 4 * 55], whole[4 * 55 : 4 * 65, 4 * 45 : 4 * 55], atol=2e-3)
+
+
+def test_the_blend_follows_the_mask_linearly():
+    rows = np.linspace(0, 1, 20, dtype=np.float32)[:, None]
+    ramp = np.ascontiguousarray(np.broadcast_to(rows, (20, 30)))
+    base, crop = np.full((40, 60, 3), 0.2, np.float32), Crop(0, 20, 4, 28)
+    blended(base, np.full((40, 48, 3), 0.6, np.float32), crop, ramp, 2)
+    share = cv2.resize(ramp, (60, 40), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_allclose(base[:, 8:56], np.repeat((0.2 + 0.4 * share)[:, 8:56, None], 3, 2), atol=1e-6)
+    np.testing.assert_array_equal(base[:, :8], np.float32(0.2))
 
 
 def test_the_blend_leaves_no_rim(small, picture, mask):
