@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--peak-of", choices=list(MODELS), help=argparse.SUPPRESS)
 
 
-def main(options: argparse.Namespace) -> dict[str, Any]:
+def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Print the tables and give their figures."""
     if options.peak_of:
         peak = {"beyond_output_bytes": beyond_output(options.peak_of, options.frames, *options.size)}
@@ -204,7 +204,12 @@ def reuse_gain(video: Path, repeat: int) -> dict[str, float]:
     return figures
 
 
-def _parsed(arguments: list[str] | None) -> argparse.Namespace:
+def main(arguments: list[str]) -> dict[str, Any]:
+    """Read the options, measure, and give the figures."""
+    return measure(_parsed(arguments))
+
+
+def _parsed(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.upscale", description=__doc__)
     parser.add_argument("--frames", type=int, default=8, help="frames a clip, for the memory; default 8")
     parser.add_argument("--size", type=lambda t: tuple(int(n) for n in t.split("x")), default=(640, 360), metavar="WxH",
@@ -215,4 +220,4 @@ def _parsed(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main(_parsed(None))
+    main(sys.argv[1:])

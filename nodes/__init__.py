@@ -11,6 +11,7 @@ from .names import PREFIX
 from .paste_back import PasteBack
 from .render_video import RenderVideo
 from .sharpen import Sharpen
+from .super_resolve import SuperResolve
 from .ultra_smooth import UltraSmooth
 from .video_align import VideoAlign
 
@@ -24,6 +25,7 @@ _DISPLAY_NAMES = {
     PasteBack: "Paste Back",
     RenderVideo: "Render Video",
     Sharpen: "Sharpen",
+    SuperResolve: "Super Resolve",
     UltraSmooth: "Ultra Smooth",
     VideoAlign: "Video Align",
 }
