@@ -1,8 +1,8 @@
-"""Our default: a third-order multistep sampler whose polynomial is drawn over the timestep.
+"""Our default: a predictor and corrector whose polynomials are drawn over the timestep.
 
-An exponential Adams-Bashforth method on the believed picture. It is to DPM-Solver++ what the tAB-DEIS of Zhang and Chen, "Fast Sampling
-of Diffusion Models with Exponential Integrator", ICLR 2023, is to DPM-Solver: over log-SNR a polynomial must bend with the long flat
-tails at both ends, over t it need not, and 12 evaluations then do what otherwise takes 20 and more (benchmarks/lips.py).
+An exponential Adams-Bashforth-Moulton method on the believed picture, one evaluation a step. It is to UniPC what the tAB-DEIS of Zhang
+and Chen, "Fast Sampling of Diffusion Models with Exponential Integrator", ICLR 2023, is to DPM-Solver: over log-SNR a polynomial must
+bend with the long flat tails at both ends, over t it need not. What that is worth is measured in benchmarks/lips.py.
 """
 from __future__ import annotations
 
@@ -12,14 +12,21 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from .base import Belief, Level, Multistep
-from .integration import step
+from .integration import added, step
 
 
 @dataclass(frozen=True)
 class Adams(Multistep):
-    """Exponential Adams-Bashforth of order 1 to 4 over t. Each step from the second on estimates its error by the order below."""
+    """Exponential Adams of order 1 to 4 over t.
+
+    Attributes:
+        order: of the predictor.
+        corrects: take every step again at one order more, with the answer at its end, which is paid for already. What that changes is
+            the error estimate of the step; without it, the difference to the order below is.
+    """
 
     order: int = 3
+    corrects: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -28,16 +35,28 @@ class Adams(Multistep):
 
     @property
     def memory(self) -> int:
-        """Read as many answers as the order says."""
-        return self.order
+        """Read as many answers as the order says; the corrector also the newest."""
+        return self.order + self.corrects
 
     @property
     def estimates(self) -> bool:
-        """Estimate from the second order on."""
-        return self.order > 1
+        """Estimate by the corrector, or by the order below where there is one."""
+        return self.corrects or self.order > 1
 
-    def advanced(self, x: Tensor, beliefs: Sequence[Belief], timestep: int, level: Level) -> tuple[Tensor, Tensor | None]:
-        """Take one step, and compare it with one of an order less."""
-        start = beliefs[0].level
-        ahead = step(x, start, beliefs, level, "t")
-        return ahead, None if len(beliefs) < 2 else ahead - step(x, start, beliefs[:-1], level, "t")
+    def corrected(self, x: Tensor, beliefs: Sequence[Belief]) -> tuple[Tensor, Tensor | None]:
+        """Take the step that led here again, now that the answer at its end is known."""
+        if not self.corrects or len(beliefs) < 2:
+            return x, None
+        newest, *used = beliefs
+        start = used[0].level
+        change = added(start, beliefs, newest.level, "t") - added(start, used, newest.level, "t")
+        return x + change, change
+
+    def advanced(self, x: Tensor, beliefs: Sequence[Belief], level: Level) -> tuple[Tensor, Tensor | None]:
+        """Take one step."""
+        used = beliefs[: self.order]
+        start = used[0].level
+        ahead = step(x, start, used, level, "t")
+        if self.corrects or len(used) < 2:
+            return ahead, None
+        return ahead, ahead - step(x, start, used[:-1], level, "t")

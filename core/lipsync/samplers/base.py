@@ -149,10 +149,12 @@ class Multistep(Sampler):
         for index, (timestep, level) in enumerate(zip(self.timesteps, levels, strict=True)):
             clean = self._believe(x, denoise(x, timestep), level)
             beliefs = [Belief(timestep, level, clean), *beliefs[: self.memory - 1]]
-            x = self.corrected(x, beliefs)
+            x, doubt = self.corrected(x, beliefs)
+            if doubt is not None:
+                squares += (rms(doubt, region) * level.damping / level.alpha) ** 2
             if index + 1 < len(levels):
                 following = levels[index + 1]
-                x, doubt = self.advanced(x, beliefs, self.timesteps[index + 1], following)
+                x, doubt = self.advanced(x, beliefs, following)
                 if doubt is not None:
                     squares += (rms(doubt, region) * following.damping / following.alpha) ** 2
             if watch:
@@ -170,19 +172,18 @@ class Multistep(Sampler):
         """Say whether steps come with an estimate of their error."""
         return False
 
-    def corrected(self, x: Tensor, beliefs: Sequence[Belief]) -> Tensor:
-        """Improve the noisy pictures with the newest belief (``beliefs[0]``), which was formed at them."""
-        return x
+    def corrected(self, x: Tensor, beliefs: Sequence[Belief]) -> tuple[Tensor, Tensor | None]:
+        """Improve noisy pictures with the newest belief (``beliefs[0]``), formed at them; and say by how much, if that is an estimate."""
+        return x, None
 
     @abstractmethod
-    def advanced(self, x: Tensor, beliefs: Sequence[Belief], timestep: int, level: Level) -> tuple[Tensor, Tensor | None]:
-        """Take noisy pictures to the next timestep.
+    def advanced(self, x: Tensor, beliefs: Sequence[Belief], level: Level) -> tuple[Tensor, Tensor | None]:
+        """Take noisy pictures one step on.
 
         Args:
             x: the pictures at ``beliefs[0]``.
             beliefs: newest first, at most `memory` of them.
-            timestep: where to go.
-            level: the level there.
+            level: the level at the next timestep.
 
         Returns:
             The pictures there, and by how much two orders differ on them, if the sampler knows.

@@ -30,7 +30,7 @@ class DpmSolver2M(Multistep):
         """Estimate by the first order."""
         return True
 
-    def advanced(self, x: Tensor, beliefs: Sequence[Belief], timestep: int, level: Level) -> tuple[Tensor, Tensor | None]:
+    def advanced(self, x: Tensor, beliefs: Sequence[Belief], level: Level) -> tuple[Tensor, Tensor | None]:
         """Take one step; the first one is of first order."""
         now = beliefs[0]
         length = level.log_snr - now.level.log_snr
@@ -57,7 +57,7 @@ class DpmSolver3M(Multistep):
         """Estimate by the order below."""
         return True
 
-    def advanced(self, x: Tensor, beliefs: Sequence[Belief], timestep: int, level: Level) -> tuple[Tensor, Tensor | None]:
+    def advanced(self, x: Tensor, beliefs: Sequence[Belief], level: Level) -> tuple[Tensor, Tensor | None]:
         """Take one step; the first two are of lower order."""
         start = beliefs[0].level
         ahead = step(x, start, beliefs, level, "log_snr")

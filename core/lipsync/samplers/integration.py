@@ -24,11 +24,16 @@ _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 def step(x: Tensor, start: Level, beliefs: Sequence[Belief], end: Level, variable: Variable) -> Tensor:
     """Take noisy pictures `x` from level `start` to level `end`, with the polynomial through these beliefs."""
+    return x * (end.sigma / start.sigma) + added(start, beliefs, end, variable)
+
+
+def added(start: Level, beliefs: Sequence[Belief], end: Level, variable: Variable) -> Tensor:
+    """Give what the polynomial through these beliefs adds to the noisy pictures on the way from `start` to `end`."""
     shares = belief_weights(tuple(b.level.log_snr for b in beliefs), start.log_snr, end.log_snr, variable)
-    moved = x * (end.sigma / start.sigma)
-    for share, belief in zip(shares, beliefs, strict=True):
-        moved = moved.add(belief.clean, alpha=end.sigma * share)
-    return moved
+    total = beliefs[0].clean * (end.sigma * shares[0])
+    for share, belief in zip(shares[1:], beliefs[1:], strict=True):
+        total = total.add(belief.clean, alpha=end.sigma * share)
+    return total
 
 
 @lru_cache(maxsize=4096)

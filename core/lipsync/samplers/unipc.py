@@ -29,24 +29,22 @@ class UniPC(Multistep):
 
     @property
     def estimates(self) -> bool:
-        """Estimate by the order below."""
-        return self.order > 1
+        """Estimate by what the corrector changes."""
+        return True
 
-    def corrected(self, x: Tensor, beliefs: Sequence[Belief]) -> Tensor:
+    def corrected(self, x: Tensor, beliefs: Sequence[Belief]) -> tuple[Tensor, Tensor | None]:
         """Take the step that led here again, now that the answer at its end is known."""
         if len(beliefs) < 2:
-            return x
-        newest, start, *older = beliefs
-        # From x alone the place where the step began is not known; but predictor and corrector differ only by known beliefs.
-        predicted = self._change([start, *older[: self.order - 1]], newest.level, None)
-        return x + self._change([start, *older[: self.order - 1]], newest.level, newest) - predicted
+            return x, None
+        newest, *used = beliefs
+        # Where the step began is forgotten, and not needed: both ways to take it differ only by what the beliefs add.
+        change = self._change(used, newest.level, newest) - self._change(used, newest.level, None)
+        return x + change, change
 
-    def advanced(self, x: Tensor, beliefs: Sequence[Belief], timestep: int, level: Level) -> tuple[Tensor, Tensor | None]:
+    def advanced(self, x: Tensor, beliefs: Sequence[Belief], level: Level) -> tuple[Tensor, Tensor | None]:
         """Predict."""
         used = beliefs[: self.order]
-        start = used[0].level
-        ahead = x * (level.sigma / start.sigma) + self._change(used, level, None)
-        return ahead, None if len(used) < 2 else self._change(used, level, None) - self._change(used[:-1], level, None)
+        return x * (level.sigma / used[0].level.sigma) + self._change(used, level, None), None
 
     def _change(self, beliefs: Sequence[Belief], level: Level, newest: Belief | None) -> Tensor:
         """Sum up what beliefs (the first at the start of the step, and `newest` at its end when known) add on the way to `level`."""
