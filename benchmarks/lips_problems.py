@@ -5,12 +5,14 @@ import math
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from talkies.core.lipsync.network import Conditions, LipNetwork
+from talkies.core.lipsync.samplers.adams import Adams
 from talkies.core.lipsync.samplers.base import Denoise
 from talkies.core.lipsync.samplers.grids import log_snrs
 from talkies.core.lipsync.schedule import trained_signal
@@ -86,7 +88,8 @@ def mixtures() -> list[Problem]:
         "64-D mixture sd .05": evenly(8, wide, 0.05),
         "64-D near mixture sd .05": near,
     }
-    return [_mixture_problem(name, [make(_generator(1000 * row + i)) for i in range(_SETS)]) for row, (name, make) in enumerate(makers.items())]
+    return [_mixture_problem(name, [make(_generator(1000 * row + i)) for i in range(_SETS)])
+            for row, (name, make) in enumerate(makers.items())]
 
 
 def _mixture_problem(name: str, sets: list[Mixture]) -> Problem:
@@ -103,7 +106,7 @@ def fine_walk(clean: Callable[[Tensor, float], Tensor], noise: Tensor, steps: in
     known = log_snrs()
     levels = np.linspace(known[-1], known[0], steps + 1)
     x, before = noise, None
-    for now, then in zip(levels[:-1], levels[1:], strict=True):
+    for now, then in pairwise(levels):
         signal, following = (1 / (1 + math.exp(-2 * level)) for level in (now, then))
         belief = clean(x, signal)
         ahead = belief if before is None else 1.5 * belief - 0.5 * before
@@ -151,10 +154,8 @@ def network_problem(network: LipNetwork, size: int, fine: int = 500) -> Problem:
 
 
 def _fine_network_walk(clean: Callable[[Tensor, float], Tensor], noise: Tensor, count: int) -> Tensor:
-    from talkies.core.lipsync.samplers.adams import Adams
-
     problem = Problem("", clean, noise, noise)
-    return Adams(tuple(range(999, -1, -(1000 // count)))[:-1] + (0,), order=2).sample(problem.denoise(), noise).clean
+    return Adams((*range(999, 0, -(1000 // count)), 0), order=2).sample(problem.denoise(), noise).clean
 
 
 def _generator(seed: int) -> np.random.Generator:

@@ -5,7 +5,7 @@ Sources: Mukhopadhyay et al., "Diff2Lip", WACV 2024; Dhariwal and Nichol, "Diffu
 """
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .audio_encoder import AudioEncoder
-from .blocks import ResBlock, Stage, convolutions, residual
+from .blocks import Doubling, ResBlock, Stage, convolutions, residual
 from .embedding import sinusoids
 from .normalisation import GroupNorm
 
@@ -110,6 +110,13 @@ class LipNetwork(nn.Module):
                 layer.to(precision)
         return self
 
+    def fuse(self) -> LipNetwork:
+        """Fold every doubling into the convolution after it: the same sums with 5 % fewer products. In place, keys unchanged."""
+        for layer in self.modules():
+            if isinstance(layer, Doubling):
+                layer.fuse()
+        return self
+
     def forward(self, x: Tensor, timesteps: Tensor, cond: Tensor, mask: Tensor, ref: Tensor, mel: Tensor) -> Tensor:
         """Run the published network.
 
@@ -146,8 +153,16 @@ class LipNetwork(nn.Module):
         noisy = (x * conditions.mask).to(self.precision, memory_format=self._memory_format)
         moving = functional.conv2d(noisy, self._first.weight[:, :_COLOURS], None, padding=1)
         h = self._trunk(moving.add_(conditions.base), embedding)
-        norm, activation, last = self.out
-        return functional.conv2d(activation(norm(h.float())), last.weight[:_COLOURS], last.bias[:_COLOURS], padding=1)
+        weight, bias = (self.out.get_parameter(f"2.{name}")[:_COLOURS] for name in ("weight", "bias"))
+        return functional.conv2d(self.out[:2](h.float()), weight, bias, padding=1)
+
+    def bound_to(self, conditions: Conditions) -> Callable[[Tensor, int], Tensor]:
+        """Give the network as samplers want it: a function of the noisy faces and one timestep for all."""
+
+        def denoise(x: Tensor, timestep: int) -> Tensor:
+            return self.denoise(x, torch.full((len(x),), timestep, device=x.device), conditions)
+
+        return denoise
 
     def _trunk(self, h: Tensor, embedding: Tensor) -> Tensor:
         skips = [h]
@@ -156,12 +171,12 @@ class LipNetwork(nn.Module):
             skips.append(h)
         h = self.middle_block(h, embedding)
         for stage in self.output_blocks:
-            h = stage(torch.cat([h, skips.pop()], dim=1), embedding)
+            h = stage(joined(h, skips.pop()), embedding)
         return h
 
     @property
     def _first(self) -> nn.Conv2d:
-        first = self.input_blocks[0][0]  # type: ignore[index]
+        first = self.input_blocks[0].get_submodule("0")
         assert isinstance(first, nn.Conv2d)
         return first
 
@@ -169,6 +184,11 @@ class LipNetwork(nn.Module):
     def _memory_format(self) -> torch.memory_format:
         channels_last = self._first.weight.is_contiguous(memory_format=torch.channels_last)
         return torch.channels_last if channels_last else torch.contiguous_format
+
+
+def joined(h: Tensor, skip: Tensor) -> Tensor:
+    """Put the maps of the way down behind those of the way up."""
+    return torch.cat([h, skip], dim=1)
 
 
 def _after_first(stages: nn.ModuleList) -> Iterable[nn.Module]:

@@ -21,8 +21,7 @@ class ScheduleError(ValueError):
 
 def trained_signal() -> NDArray[np.float64]:
     """Give the share of signal variance left at each of the 1000 trained timesteps (alpha-bar), falling from 0.9999 to 4e-5."""
-    betas = np.linspace(_BETA_FIRST, _BETA_LAST, TRAINED_STEPS, dtype=np.float64)
-    signal: NDArray[np.float64] = np.cumprod(1.0 - betas)
+    signal: NDArray[np.float64] = np.cumprod(1.0 - np.linspace(_BETA_FIRST, _BETA_LAST, TRAINED_STEPS), dtype=np.float64)
     return signal
 
 
@@ -60,7 +59,7 @@ def schedule(timesteps: tuple[int, ...]) -> Schedule:
     """
     kept = tuple(sorted(timesteps))
     if not kept or kept[0] < 0 or kept[-1] >= TRAINED_STEPS or len(set(kept)) < len(kept):
-        raise ScheduleError(f"The timesteps are {list(timesteps)}; wanted is at least one, each within 0..{TRAINED_STEPS - 1} and none twice.")
+        raise ScheduleError(f"The timesteps are {list(timesteps)}; wanted is at least one, each within 0..{TRAINED_STEPS - 1}, none twice.")
     base = trained_signal()[list(kept)]
     betas = 1 - base / np.append(1.0, base[:-1])
     return Schedule(kept, np.cumprod(1.0 - betas))
