@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-import zlib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,13 +13,18 @@ from torch import Tensor
 
 from talkies.core.lipsync.network import Conditions, LipNetwork
 from talkies.core.lipsync.samplers.adams import Adams
-from talkies.core.lipsync.samplers.base import Denoise
+from talkies.core.lipsync.samplers.base import Denoise, rms
 from talkies.core.lipsync.samplers.grids import log_snrs
 from talkies.core.lipsync.schedule import trained_signal
 
+from . import ROOT
+
+sys.path.append(str(ROOT / "tests"))
+import lips_filling
+
 SIGNAL = trained_signal()
-_SETS = 4
-_WALKS = 120
+_SETS = 8
+_WALKS = 150
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,14 @@ class Problem:
     noise: Tensor
     answer: Tensor
 
+    def error(self, made: Tensor) -> float:
+        """Give the rms error of all walks."""
+        return float((made - self.answer).square().mean().sqrt())
+
+    def strays(self, made: Tensor) -> int:
+        """Count the walks that ended at another mode."""
+        return int((rms(made - self.answer) > 0.25).sum())
+
     def denoise(self) -> Denoise:
         """Give the noise predictor that a sampler wants."""
 
@@ -66,7 +79,7 @@ class Problem:
 
 
 def mixtures() -> list[Problem]:
-    """Make the five rows of the facts, and a sixth of many near neighbours; each over 4 drawn mixtures of 120 walks."""
+    """Make the five rows of the facts, and a sixth of many near neighbours; each over 8 drawn mixtures of 150 walks."""
     wide = 64
 
     def soft(g: np.random.Generator) -> Mixture:
@@ -98,7 +111,7 @@ def _mixture_problem(name: str, sets: list[Mixture]) -> Problem:
 
     dims = sets[0].means.shape[1]
     noise = _tensor(_generator(99).standard_normal((len(sets) * _WALKS, dims)))
-    return Problem(name, clean, noise, fine_walk(clean, noise, 1200))
+    return Problem(name, clean, noise, fine_walk(clean, noise, 1000))
 
 
 def fine_walk(clean: Callable[[Tensor, float], Tensor], noise: Tensor, steps: int) -> Tensor:
@@ -116,28 +129,15 @@ def fine_walk(clean: Callable[[Tensor, float], Tensor], noise: Tensor, steps: in
 
 
 def filled_network() -> LipNetwork:
-    """Give the network with the deterministic weights that stand in for the real ones: seeded by each tensor's name."""
-    gains = {"out.2.weight": 1.6, "audio_encoder_to_style.3.weight": 4.0}
-    network = LipNetwork().eval().requires_grad_(False)
-    for key, value in network.state_dict().items():
-        drawn = _generator(zlib.crc32(key.encode())).standard_normal(tuple(value.shape))
-        if value.ndim > 1:
-            drawn *= (1.5 if key.endswith("qkv.weight") else gains.get(key, 1.0)) / math.sqrt(math.prod(value.shape[1:]))
-        else:
-            drawn = 1 + 0.1 * drawn if key.endswith(".weight") else 0.1 * drawn
-        value.copy_(_tensor(drawn))
-    return network
+    """Give the network with the deterministic weights that stand in for the real ones."""
+    network: LipNetwork = lips_filling.filled(LipNetwork())
+    return network.fuse()
 
 
-def face_conditions(network: LipNetwork, size: int) -> tuple[Conditions, Tensor]:
-    """Give seeded conditions ``[1,...]`` of a face of `size` pixels, and the start noise."""
-    blocks = [np.kron(_generator(s).random((1, 3, size // 8, size // 8)), np.ones((8, 8))) * 1.6 - 0.8 for s in (11, 13)]
-    face, reference = (_tensor(b).float() for b in blocks)
-    mask = torch.zeros(1, 1, size, size)
-    mask[:, :, size // 2 :] = 1
-    noise = _tensor(_generator(7).standard_normal((1, 3, size, size))).float()
-    mel = _tensor(np.clip(_generator(15).standard_normal((1, 80, 16)) * 1.5 - 1, -4, 4)).float()
-    return network.prepare(face * (1 - mask) + noise * mask, mask, reference, mel), noise
+def face_conditions(network: LipNetwork, size: int, count: int = 1) -> tuple[Conditions, Tensor]:
+    """Give the conditions of `count` (1 or 2) faces of `size` pixels, cut from the golden inputs, and their start noise."""
+    given = lips_filling.inputs(count, size)
+    return network.prepare(given["cond"], given["mask"], given["ref"], given["mel"]), given["noise"]
 
 
 def network_problem(network: LipNetwork, size: int, fine: int = 500) -> Problem:

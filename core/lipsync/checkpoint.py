@@ -45,6 +45,9 @@ def load(path: Path, precision: torch.dtype = torch.float32) -> LipNetwork:
         path: a ``.pt`` file as published, or the same tensors in ``.safetensors``.
         precision: of the feature maps; see `LipNetwork.use_precision`.
 
+    Returns:
+        The network on the CPU, frozen, doublings folded; `LipNetwork.placed` moves it.
+
     Raises:
         CheckpointError: missing, truncated, not made of tensors only, another network, or values that are not finite.
     """
@@ -54,7 +57,7 @@ def load(path: Path, precision: torch.dtype = torch.float32) -> LipNetwork:
     _check(tensors, {k: tuple(v.shape) for k, v in network.state_dict().items()}, path.name)
     network.to_empty(device="cpu")
     network.load_state_dict(dict(tensors), strict=True)
-    return network.eval().requires_grad_(False).use_precision(precision)
+    return network.eval().requires_grad_(False).fuse().use_precision(precision)
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ import sys
 import lips_filling
 import pytest
 import torch
+
 from talkies.core.lipsync.checkpoint import PUBLISHED, CheckpointError, load
 from talkies.core.lipsync.network import LipNetwork
 
@@ -119,7 +120,8 @@ def test_a_network_of_another_width(tmp_path, shapes):
 
 def test_missing_and_unknown_tensors_are_counted(tmp_path, shapes):
     short = {k: s for k, s in shapes.items() if not k.startswith("time_embed")}
-    refused(saved(tmp_path, light({**short, "ema": (1,)})), r"lacks 4 of the 632 tensors \(time_embed\.0\.weight, .* has 1 unknown ones \(ema\)")
+    refused(saved(tmp_path, light({**short, "ema": (1,)})),
+            r"lacks 4 of the 632 tensors \(time_embed\.0\.weight, .* has 1 unknown ones \(ema\)")
 
 
 def test_wrapped_weights_are_not_guessed_at(tmp_path, shapes):

@@ -7,6 +7,7 @@ import lips_filling
 import numpy as np
 import pytest
 import torch
+
 from talkies.core.arrays import ArrayError
 from talkies.core.lipsync.condition import PUBLISHED_SEED, assemble, composite, lower_part, start_noise
 

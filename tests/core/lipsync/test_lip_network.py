@@ -7,6 +7,7 @@ import lips_filling
 import numpy as np
 import pytest
 import torch
+
 from talkies.core.arrays import to_uint8
 from talkies.core.lipsync import attention, network, normalisation
 from talkies.core.lipsync.condition import LipInputs, composite
@@ -96,7 +97,7 @@ def test_forward_and_every_block(net, one, forwards, goldens):
         assert list(seen[name].shape) == blocks[f"{name}|shape"].tolist(), name
         check(seen[name].contiguous().flatten()[:: int(blocks[f"{name}|step"])][:256], blocks[f"{name}|samples"])
         mean, spread = blocks[f"{name}|mean_std"]
-        assert float(seen[name].mean()) == pytest.approx(mean, abs=1e-5) and float(seen[name].std()) == pytest.approx(spread, abs=1e-5), name
+        assert [float(seen[name].mean()), float(seen[name].std())] == pytest.approx([mean, spread], abs=1e-5), name
     check(got, forwards["fwd_b1_t960"])
 
 
@@ -184,7 +185,7 @@ class TestChain:
         golden = np.load(goldens / "ddim5_chain_residual_b2.npz")
         denoise = fused.bound_to(prepared(fused, pair))
         seen = []
-        made = Ddim.spaced("ddim5").sample(lambda x, t: x + 0.1 * denoise(x, t), pair["noise"], watch=lambda step: seen.append(step.timestep))
+        made = Ddim.spaced("ddim5").sample(lambda x, t: x + 0.1 * denoise(x, t), pair["noise"], watch=lambda s: seen.append(s.timestep))
         check(made.clean, golden["final"], CHAIN)
         assert seen == [800, 600, 400, 200, 0] and made.evaluations == 5
         picture = to_uint8(composite(made.clean, lip_inputs(pair)), rounding="truncate")
@@ -243,6 +244,13 @@ class TestMutants:
             if isinstance(layer, normalisation.GroupNorm):
                 monkeypatch.setattr(layer, "eps", 1e-6)
         must_fail()
+
+
+@pytest.mark.parametrize(("precision", "last"), [(torch.float32, False), (torch.bfloat16, True)])
+def test_layout_that_pays(precision, last):
+    placed = lips_filling.filled(LipNetwork()).use_precision(precision).placed(torch.device("cpu"))
+    assert placed.output_blocks[0][0].out_layers[3].weight.is_contiguous(memory_format=torch.channels_last) is last
+    assert placed.device == torch.device("cpu")
 
 
 def test_attention_says_what_widths_it_takes():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.integrate import quad
+
 from talkies.core.lipsync.samplers import grids, integration
 from talkies.core.lipsync.samplers.adams import Adams
 from talkies.core.lipsync.samplers.base import Level, Step, rms
@@ -232,10 +233,12 @@ class TestIntegration:
             return level if variable == "log_snr" else np.interp(-level, -levels, np.arange(1000))
 
         at = [drawn(levels[n]) for n in nodes]
+
+        def integrand(level, own):
+            return np.exp(level) * np.prod([(drawn(level) - at[o]) / (at[own] - at[o]) for o in range(3) if o != own])
+
         for own in range(3):
-            others = [at[o] for o in range(3) if o != own]
-            value, _ = quad(lambda level: np.exp(level) * np.prod([(drawn(level) - o) / (at[own] - o) for o in others]),
-                            levels[400], levels[end], limit=400)
+            value, _ = quad(integrand, levels[400], levels[end], args=(own,), limit=400)
             assert weights[own] == pytest.approx(value, rel=1e-5, abs=1e-6)
 
     def test_they_sum_to_the_way(self):

@@ -5,6 +5,7 @@ import lips_filling
 import numpy as np
 import pytest
 import torch
+
 from talkies.core.lipsync.samplers.ddim import Ddim
 from talkies.core.lipsync.schedule import ScheduleError, log_snr, respaced, schedule, trained_signal
 
@@ -45,8 +46,8 @@ def test_sections_each_have_their_count():
 
 
 @pytest.mark.parametrize(("spacing", "message"), [
-    ("ddim999", r"nearest counts are \[500, 1000\]"), ("ddim0", "No whole stride"), ("sixteen", "must be such as"), ("ddim5,5", "must be such as"),
-    ("", "must be such as"), ("1001", "cannot give 1001"), ("0", "cannot give 0"),
+    ("ddim999", r"nearest counts are \[500, 1000\]"), ("ddim0", "No whole stride"), ("sixteen", "must be such as"),
+    ("ddim5,5", "must be such as"), ("", "must be such as"), ("1001", "cannot give 1001"), ("0", "cannot give 0"),
 ])
 def test_impossible_spacings(spacing, message):
     with pytest.raises(ScheduleError, match=message):
@@ -77,7 +78,7 @@ class TestDdim:
     def test_to_the_bit(self, goldens, count, clip):
         made = Ddim(Ddim.spaced(f"ddim{count}").timesteps, clip=clip).sample(toy_eps, self.start).clean
         want = torch.tensor(goldens[f"toy_{'' if clip else 'noclip_'}ddim{count}_final"])
-        # Equal to the bit with the vector library (AVX-512) of the machine that made the goldens; others may round a sine or a root otherwise.
+        # Equal to the bit with the vector library (AVX-512) of the machine that made the goldens; others may round a root otherwise.
         exact = "AVX512" in torch.backends.cpu.get_cpu_capability()
         torch.testing.assert_close(made, want, rtol=0, atol=0 if exact else 1e-5)
 
