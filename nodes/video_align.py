@@ -5,7 +5,7 @@ from typing import Any
 
 from ..core.arrays import to_image
 from ..core.face.align import AlignFace, align
-from ..core.face.detect.given import from_json
+from ..core.face.detect.given import Given, from_json, from_values
 from ..core.face.find import FaceSearch, find_face
 from ..core.operation import Chain
 from ..host.blocker import blocked
@@ -50,14 +50,15 @@ class VideoAlign:
             "optional": {
                 "images": ("IMAGE", {"tooltip": "The frames. Link these or a video."}),
                 "video": ("VIDEO", {"tooltip": "A clip of any length; only its track is kept. Use ops with Render Video."}),
-                "points": ("STRING", {"forceInput": True, "tooltip": "Face points of your own as JSON: a list with one entry a frame, null "
+                "points": ("STRING,FACE_LANDMARKS", {
+                    "forceInput": True, "tooltip": "Face points of your own as JSON: a list with one entry a frame, null "
                                       "or [[x, y], ...] with 5, 68 or 468 points in px. They take the place of the detector."}),
             },
             "hidden": {"node_id": "UNIQUE_ID"},
         }
 
     def run(
-        self, size: int, shape: Any, fit: Any, fill: Any, fps: float, images: Any = None, video: Any = None, points: str | None = None,
+        self, size: int, shape: Any, fit: Any, fill: Any, fps: float, images: Any = None, video: Any = None, points: Any = None,
         node_id: str | None = None, **search: Any,
     ) -> tuple[Any, ...]:
         progress = node_progress("Video Align", node_id)
@@ -65,7 +66,7 @@ class VideoAlign:
             info = source.info
             found = find_face(
                 runs_of(source), (info.height, info.width), info.fps, FaceSearch(**search), model_folders("talkies"),
-                given=from_json(points) if points else None, device=str(compute_device()),
+                given=_given(points), device=str(compute_device()),
                 progress=progress, total=info.frames or 0)
             track = align(found.track, size, shape, fit)
             cutter = AlignFace(fill, fit == "latentsync", track=track)
@@ -75,3 +76,9 @@ class VideoAlign:
         mask = to_image(cutter.masks(track.start, track.stop)) if video is None else crops
         return crops, track, mask, Chain((cutter,)), found.report
 
+
+def _given(points: Any) -> Given | None:
+    """Take points as JSON text or as ComfyUI's FACE_LANDMARKS; None where nothing is linked."""
+    if points is None or (isinstance(points, str) and not points.strip()):
+        return None
+    return from_json(points) if isinstance(points, str) else from_values(points)

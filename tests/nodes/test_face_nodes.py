@@ -68,6 +68,11 @@ def test_align_gives_a_crop_and_a_mask_a_frame(aligned, images):
     assert aligned["report"].figures["frames without the face"] == 0 and aligned["report"].figures["detector"] == "given"
 
 
+def test_points_come_as_arrays_too(images, points, aligned):
+    found = call("TalkiesVideoAlign", images=images, points=np.array(json.loads(points)), size=128)
+    np.testing.assert_array_equal(found["track"].points, aligned["track"].points)
+
+
 @pytest.mark.slow
 def test_the_built_in_detector_finds_the_demo_face_without_any_download(images, aligned, monkeypatch, tmp_path):
     monkeypatch.setenv("TALKIES_MODELS", str(tmp_path))
