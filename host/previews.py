@@ -1,0 +1,21 @@
+"""Pictures for a node's panel: written to the host's temporary folder, named as its /view route wants them."""
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+
+from .folders import temporary_folder
+
+_FOLDER = "talkies"
+
+
+def save_previews(jpegs: Iterable[bytes], name: str) -> list[dict[str, str]]:
+    """Write encoded JPEG pictures and give ``{filename, subfolder, type}`` of each, for the page to fetch."""
+    folder = temporary_folder() / _FOLDER
+    folder.mkdir(exist_ok=True)
+    saved = []
+    for jpeg in jpegs:
+        path = folder / f"{name}_{uuid.uuid4().hex[:12]}.jpg"
+        path.write_bytes(jpeg)
+        saved.append({"filename": path.name, "subfolder": _FOLDER, "type": "temp"})
+    return saved
