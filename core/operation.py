@@ -7,7 +7,7 @@ state, so the same object runs on a batch, on a file chunk by chunk, and on many
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -192,7 +192,7 @@ class Chain(Operation):
         return {"op": self.name(), "operations": [op.to_json() for op in self.operations]}
 
 
-def stream(operation: Operation, clip: Iterable[Numbered], progress: Progress = silent) -> Iterator[Numbered]:
+def stream(operation: Operation, clip: Iterable[Numbered], progress: Progress = silent) -> Generator[Numbered, None, None]:
     """Run an operation over a clip that arrives in consecutive runs of frames, with just the overlap that its radius asks for.
 
     Args:

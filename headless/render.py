@@ -13,11 +13,15 @@ from ..core.measure.statistics import FrameStatistics, frame_statistics, joined
 from ..core.operation import Chain
 from ..core.settings import settings_of
 from ..core.video.audio_copy import CopyAudio
+from ..core.video.clip import FrameSource, VideoError
 from ..core.video.encoding import CONTAINERS, Encoding
+from ..core.video.foresee import foresee
 from ..core.video.memory import chunk_frames
 from ..core.video.render import render, rendered_info
+from ..core.video.resume import Job, frame_count, render_resumable
 from ..core.video.sink import create_sink
 from ..core.video.source import FileSource, open_source
+from ..core.video.stills import require_folder
 from ..host.progress import node_progress
 
 
@@ -39,6 +43,9 @@ def add_parser(commands: Any) -> None:
                         help="the encoder's constant quality, lower is better; default: visually lossless")
     parser.add_argument("--speed", choices=("fast", "medium", "slow"), default="medium", help="of the encoder")
     parser.add_argument("--memory", type=int, default=0, metavar="MIB", help="for the frames at work; default: 128 for each processor")
+    parser.add_argument("--resume", action="store_true",
+                        help="work in segments of ten seconds and keep the finished ones, so that the same command goes on after an "
+                             "interruption; the file is the same bits either way")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the figures of the run and of every frame before and after")
     parser.set_defaults(call=main)
 
@@ -51,10 +58,18 @@ def main(options: argparse.Namespace) -> int:
     with open_source(options.input, options.fps) as source:
         info = rendered_info(source.info, chain)
         size = chunk_frames(source.info, options.memory, chain.scale, chain.radius)
+        encoding, progress = _encoding(options), node_progress(options.output.name)
         audio = CopyAudio(options.input) if isinstance(source, FileSource) else None
-        with create_sink(options.output, info, _encoding(options), audio) as sink:
-            watchers = {"before": before, "after": after} if options.report else {}
-            frames = render(source, sink, chain, size, node_progress(options.output.name), **watchers)
+        print(foresee(source.info, chain, size, encoding), flush=True)
+        if options.resume:
+            job = Job(source, chain, _resumable(options, source, encoding), size)
+            frames = frame_count(source)
+            taken = render_resumable(job, options.input, options.output, frames, audio, progress)
+            print(f"{taken} of {frames} frames were there from an earlier run." if taken else "Nothing was there from an earlier run.")
+        else:
+            with create_sink(options.output, info, encoding, audio) as sink:
+                watchers = {"before": before, "after": after} if options.report else {}
+                frames = render(source, sink, chain, size, progress, **watchers)
     seconds = time.monotonic() - started
     print(f"{options.output}: {frames} frames of {info.width}x{info.height} px, {float(info.fps):g} a second, in {seconds:.1f} s")
     if options.report:
@@ -80,6 +95,21 @@ class Watched:
     def report(self, title: str) -> dict[str, Any]:
         """Give the figures and series of all frames so far as plain JSON values."""
         return joined(self._parts).report(title).to_json()
+
+
+def _resumable(options: argparse.Namespace, source: FrameSource, encoding: Encoding | None) -> Encoding:
+    """Refuse what cannot be done by segments.
+
+    Raises:
+        VideoError: input or output is no video file, or the figures of every frame are asked for as well.
+    """
+    if encoding is None or not isinstance(source, FileSource):
+        raise VideoError(f"--resume renders a video file into a video file; here {options.input.name} goes into {options.output.name}.")
+    if options.report:
+        raise VideoError("--report looks at every frame in one go, --resume does not; leave one of them out.")
+    encoding.check_file(options.output)
+    require_folder(options.output)
+    return encoding
 
 
 def _encoding(options: argparse.Namespace) -> Encoding | None:

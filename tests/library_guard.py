@@ -112,7 +112,7 @@ CV2 = {
 
 WITHOUT_ARRAYS = {
     "setNumThreads", "getNumThreads", "getStructuringElement", "getGaussianKernel", "ocl", "dnn", "FaceDetectorYN", "error", "utils",
-    "setRNGSeed", "DISOpticalFlow", "DISOpticalFlow_create", "UMat", "TermCriteria", "createCLAHE",
+    "setRNGSeed", "checkHardwareSupport", "DISOpticalFlow", "DISOpticalFlow_create", "UMat", "TermCriteria", "createCLAHE",
 }
 """OpenCV names that take no array, or whose objects are checked where they are used."""
 

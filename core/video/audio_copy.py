@@ -17,8 +17,8 @@ from av.error import FFmpegError
 
 from ..arrays import Waveform, contiguous
 from .clip import VideoError
+from .container import display_name, open_container, start_offset
 from .timeline import Timeline
-from .video_file import display_name, open_container, start_offset
 
 _log = logging.getLogger(__name__)
 

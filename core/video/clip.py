@@ -107,6 +107,23 @@ class FrameSource(ABC):
             VideoError: the file cannot be decoded.
         """
 
+    def part(self, start: int, stop: int, size: int) -> Iterator[Chunk]:
+        """Read frames `start` to `stop` - 1 (fewer where the clip ends before), numbered and timed as in the whole clip.
+
+        Here the clip is read from its beginning and what comes before `start` is dropped; sources that can do better do so.
+
+        Raises:
+            VideoError: as `chunks`, or `start` is below 0.
+        """
+        if start < 0:
+            raise VideoError(f"Frames from {start} on were asked for; the first one is 0.")
+        for chunk in self.chunks(size):
+            first, last = max(start - chunk.start, 0), min(stop - chunk.start, len(chunk.frames))
+            if first < last:
+                yield Chunk(chunk.start + first, chunk.frames[first:last], chunk.times[first:last])
+            if chunk.start + len(chunk.frames) >= stop:
+                return
+
     def close(self) -> None:  # noqa: B027  # most have nothing to end
         """End what is open; a second call does nothing."""
 

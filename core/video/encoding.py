@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import av
+import cv2
 
 from ..settings import check_settings, setting
 from .clip import ClipInfo, VideoError
@@ -46,6 +47,7 @@ _CODECS = {
 }
 
 _PRESETS = {"fast": "veryfast", "medium": "medium", "slow": "slow"}
+_AVX512F = 13  # OpenCV's number of that processor feature, which its Python module does not name
 _AHEAD_BYTES, _LEAST_AHEAD = 2**28, 10
 _VP9_SPEEDS = {"fast": "5", "medium": "3", "slow": "1"}
 
@@ -144,7 +146,9 @@ class Encoding:
         if self.codec == "h264":
             # x264 holds the frames it looks ahead to, at about six bytes a pixel; the usual 40 of them are 3 GB at 4k.
             frames = max(_LEAST_AHEAD, min(40, _AHEAD_BYTES // (6 * info.width * info.height)))
-            return {"crf": quality, "preset": _PRESETS[self.speed], "rc-lookahead": str(frames)}
+            # The AVX-512 code of x264 (as built into PyAV 18) looks at memory that nobody wrote: the same frames give other bits each time.
+            steady = {"x264-params": "asm=AVX2"} if cv2.checkHardwareSupport(_AVX512F) else {}
+            return {"crf": quality, "preset": _PRESETS[self.speed], "rc-lookahead": str(frames), **steady}
         if self.codec == "h265":
             # x265 (as built into PyAV 14 to 18) writes past its memory when it looks ahead in frames below 56x56 px, and the process dies.
             ahead = ":rc-lookahead=0:bframes=0" if min(info.width, info.height) < 64 else ""

@@ -13,9 +13,10 @@ MIB_A_PROCESSOR = 128
 def chunk_frames(info: ClipInfo, memory_mib: float = 0, scale: Fraction | float = 1, radius: int = 0) -> int:
     """Give the number of frames a chunk so that a streamed operation stays within a budget; at least 1.
 
-    While a chunk of n frames is worked on, n + 2 radius frames are held twice, as they came and joined to the ones before them;
-    and results are held three times, those of the chunk before, the new ones, and the intermediate clip of a chain. With f bytes a
-    float32 frame and scale² f bytes a result, that is ``(n + 2 radius) * f * (2 + 3 scale²)``, solved for n.
+    While a chunk of n frames is worked on, n + 2 radius frames are held twice, as they came and joined to the ones before them, and the
+    next n are read already; results are held three times, those of the chunk before, which is being encoded, the new ones, and the
+    intermediate clip of a chain. With f bytes a float32 frame and scale² f bytes a result, that is
+    ``(n + 2 radius) * f * (3 + 3 scale²)``, solved for n.
 
     Args:
         info: the clip that is read.
@@ -25,5 +26,5 @@ def chunk_frames(info: ClipInfo, memory_mib: float = 0, scale: Fraction | float 
     """
     memory_mib = memory_mib or MIB_A_PROCESSOR * worker_count()
     frame = info.width * info.height * info.channels * 4
-    cost = frame * (2 + 3 * float(scale) ** 2)
+    cost = frame * (3 + 3 * float(scale) ** 2)
     return max(1, int(memory_mib * 2**20 / cost) - 2 * radius)

@@ -1,7 +1,11 @@
-"""A clip streamed through an operation, from a source to a sink, with no more than a chunk of it in memory."""
+"""A clip streamed through an operation, from a source to a sink, with no more than a few chunks of it in memory.
+
+Reading, computing and writing overlap: while one chunk is worked on, the next is decoded and the one before is encoded.
+"""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 
 from ..arrays import Frames
@@ -9,6 +13,7 @@ from ..operation import Numbered, Operation, stream
 from ..parallel import worker_count
 from ..progress import Progress, silent
 from .clip import Chunk, ClipInfo, FrameSink, FrameSource
+from .overlap import Behind, ahead
 
 Watcher = Callable[[int, Frames], None]
 """Shown every run of frames as it passes: the index of its first frame, and the frames. It must not keep or change them."""
@@ -37,7 +42,8 @@ def render(
         sink: made for `rendered_info(source.info, operation)`, already entered.
         operation: any operation; a survey it asks for is made here.
         size: frames a chunk.
-        progress: called at least once a chunk with frames done and the frames the source announces (0 when it announces none).
+        progress: called on this thread at least once a chunk, and every tenth of a second while the encoder is waited for, with
+            frames done and the frames the source announces (0 when it announces none).
         before: shown the source's frames as they pass.
         after: shown the frames that are written.
 
@@ -48,39 +54,48 @@ def render(
     if operation.needs_survey:
         operation = operation.survey(_Frames(source, size), progress)
     times: list[int] = []
-    first = 0
+    reached = 0
 
     def tell(done: int) -> None:
         progress(min(done, announced) if announced else done, announced)
 
     def passing() -> Iterator[Numbered]:
-        for chunk in source.chunks(size):
-            tell(first)
-            if before:
-                before(chunk.start, chunk.frames)
-            times.extend(chunk.times)
-            run = chunk.start, chunk.frames
-            del chunk  # what is handed on is not held here as well
-            yield run
-            del run
+        with closing(ahead(source.chunks(size))) as chunks:
+            for chunk in chunks:
+                tell(reached)
+                if before:
+                    before(chunk.start, chunk.frames)
+                times.extend(chunk.times)
+                run = chunk.start, chunk.frames
+                del chunk  # what is handed on is not held here as well
+                yield run
+                del run
 
     def within_chunk(done: int, total: int) -> None:
         # The operation counts its own steps over what it was handed; to the outside only frames of the clip count.
-        tell(first + done * size // max(total, 1) if announced else first)
+        tell(reached + done * size // max(total, 1) if announced else reached)
 
     together = worker_count()
-    for start, frames in stream(operation, passing(), within_chunk):
-        if after:
-            after(start, frames)
-        for first in range(start, start + len(frames), together):
-            tell(first)  # encoding is slow; a cancel must not wait for a chunk
-            part = frames[first - start : first - start + together]
-            sink.write(Chunk(first, part, tuple(times[: len(part)])))
-            del times[: len(part)]
-        first = start + len(frames)
-        del frames, part
-        tell(first)
-    return first
+
+    def write(chunk: Chunk) -> None:
+        # Encoding is slow; a cancel must not wait for a chunk.
+        for first in range(0, len(chunk.frames), together):
+            if encoder.cancelled:
+                return
+            sink.write(Chunk(chunk.start + first, chunk.frames[first : first + together], chunk.times[first : first + together]))
+
+    encoder: Behind[Chunk] = Behind(write, lambda: tell(reached))
+    runs = stream(operation, passing(), within_chunk)
+    with closing(runs), encoder:
+        for start, frames in runs:
+            if after:
+                after(start, frames)
+            encoder(Chunk(start, frames, tuple(times[: len(frames)])))
+            del times[: len(frames)]
+            reached = start + len(frames)
+            del frames
+            tell(reached)
+    return reached
 
 
 class _Frames:

@@ -8,7 +8,6 @@ from fractions import Fraction
 from io import BytesIO
 from itertools import chain, islice
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import av
@@ -19,13 +18,13 @@ from av.video.stream import VideoStream
 from ..arrays import Frames, empty_frames
 from ..parallel import for_each_frame
 from .clip import UNSPECIFIED, Chunk, ClipInfo, Colour, FrameSource, VideoError, check_size
+from .container import display_name, open_container, start_offset, video_stream
+from .frame_index import FrameIndex, index_frames
 from .pixels import PerThread, PixelLayout, Unpacker, batches, layout_of, orientation_of
 from .timeline import Timeline
 
 _log = logging.getLogger(__name__)
 
-_TIMES_MAY_START_OVER = 0x200  # AVFMT_TS_DISCONT: transport streams and their like, whose clock starts anywhere
-_ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: cover art
 _FALLBACK_FPS = Fraction(25)
 _BATCH = 16  # decoded pictures that wait to be converted, a tenth of the size of the frames they become
 
@@ -57,6 +56,7 @@ class FileSource(FrameSource):
         """
         self._source = source
         self._open: list[InputContainer] = []
+        self._indexed: list[FrameIndex | None] = []
         self.info, self._coded = self._probe()
 
     @property
@@ -77,6 +77,59 @@ class FileSource(FrameSource):
         finally:
             container.close()
             self._open.remove(container)
+
+    @property
+    def index(self) -> FrameIndex | None:
+        """Give the number and time of every frame, or None where the file does not tell (see `index_frames`). It is made once."""
+        if not self._indexed:
+            with open_container(self._source) as container:
+                stream = video_stream(container, self.name)
+                whole = _alpha_decoder(stream) is None
+                found = index_frames(container, stream, self.info.time_base, self.info.step, start_offset(container)) if whole else None
+            self._indexed.append(found)
+        return self._indexed[0]
+
+    def part(self, start: int, stop: int, size: int) -> Iterator[Chunk]:
+        """See `FrameSource.part`; decoding begins at the key frame before `start` where the file's packets can be trusted."""
+        check_size(size)
+        index = self.index if start > 0 else None
+        if index is None or start >= len(index.stated):
+            yield from super().part(start, stop, size)
+            return
+        stop = min(stop, len(index.stated))
+        container = open_container(self._source)
+        self._open.append(container)
+        try:
+            stream = video_stream(container, self.name)
+            container.seek(index.stated[start], stream=stream, backward=True, any_frame=False)
+            pictures = self._from(self._pictures(container, stream), index, start)
+            first = next(pictures, None)
+            if first is not None:
+                convert = _Converter(self.name, self.info, self._coded, start_offset(container), start, index.times[start:stop])
+                left = stop - start
+                while first is not None:
+                    count = min(size, left)
+                    yield convert(first, islice(pictures, count - 1), count)
+                    left -= count
+                    first = next(pictures, None) if left > 0 else None
+                return
+        finally:
+            container.close()
+            self._open.remove(container)
+        _log.info("%s: seeking to frame %d does not hit it; the clip is read from its beginning.", self.name, start)
+        yield from super().part(start, stop, size)
+
+    @staticmethod
+    def _from(pictures: Iterator[av.VideoFrame], index: FrameIndex, start: int) -> Iterator[av.VideoFrame]:
+        """Drop the pictures before frame `start`; give none at all when that frame itself does not come."""
+        for picture in pictures:
+            number = None if picture.pts is None else index.number(picture.pts)
+            if number == start:
+                yield picture
+                break
+            if number is None or number > start:
+                return
+        yield from pictures
 
     def close(self) -> None:
         """Close the file, also where a reading was left half-way."""
@@ -137,11 +190,14 @@ class FileSource(FrameSource):
 class _Converter:
     """Makes chunks of decoded pictures, one after the other, several frames at a time."""
 
-    def __init__(self, name: str, info: ClipInfo, coded: _Coded, offset: Fraction) -> None:
+    def __init__(
+        self, name: str, info: ClipInfo, coded: _Coded, offset: Fraction, start: int = 0, known: tuple[int, ...] = ()
+    ) -> None:
+        """Take what is known of the clip; for a part of it also the number of its first frame and the times of all of them."""
         self._name, self._info, self._coded, self._offset = name, info, coded, offset
         self._timeline = Timeline(info.step)
         self._unpack = PerThread(lambda: Unpacker(coded.layout, info.colour, coded.height, coded.orientation))
-        self._start = 0
+        self._start, self._known = start, iter(known)
 
     def __call__(self, first: av.VideoFrame, rest: Iterable[av.VideoFrame], size: int) -> Chunk:
         """Make the next chunk, of `first` and of `rest`, which holds up to ``size - 1`` more."""
@@ -152,7 +208,8 @@ class _Converter:
             target = frames[len(times) :]
             for picture in batch:
                 self._require_alike(picture, start + len(times))
-                times.append(self._timeline.place(_time(picture, info.time_base, self._offset)))
+                known = next(self._known, None)
+                times.append(self._timeline.place(_time(picture, info.time_base, self._offset)) if known is None else known)
 
             def convert(i: int, batch: list[av.VideoFrame] = batch, target: Frames = target) -> None:
                 """Convert picture `i` of the batch."""
@@ -168,56 +225,6 @@ class _Converter:
             raise VideoError(
                 f"{self._name}: frame {index} is {picture.width}x{picture.height} {picture.format.name}, the ones before it "
                 f"{coded.width}x{coded.height} {coded.layout.name}. A clip has one size; convert it first.")
-
-
-def open_container(source: str | PathLike[str] | BytesIO) -> InputContainer:
-    """Open a media file for reading; a BytesIO is read from its beginning through a cursor of our own, without a copy.
-
-    Raises:
-        VideoError: there is no such file, or FFmpeg cannot read it.
-    """
-    name = display_name(source)
-    if isinstance(source, BytesIO):
-        if not source.getbuffer().nbytes:
-            raise VideoError("The video in memory is empty; a whole file is wanted.")
-        source = BytesIO(source.getvalue())
-    else:
-        path = Path(source)
-        if not path.is_file():
-            raise VideoError(f"{name} does not exist{', it is a folder' if path.is_dir() else ''}. Check the path ({path.parent}).")
-        source = str(path)
-    try:
-        return av.open(source, "r", metadata_errors="ignore")
-    except (FFmpegError, OSError) as error:
-        raise VideoError(f"{name} cannot be read as a video ({error.strerror or error}). "
-                         f"Check that the file is complete, or convert it first.") from error
-
-
-def video_stream(container: InputContainer, name: str) -> VideoStream:
-    """Give the first video stream that is not cover art.
-
-    Raises:
-        VideoError: there is none.
-    """
-    for stream in container.streams.video:
-        if not stream.disposition.value & _ATTACHED_PICTURE and stream.codec_context is not None:
-            return stream
-    kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-    raise VideoError(f"{name} has no video stream; it holds {kinds}. Choose a file with a picture.")
-
-
-def start_offset(container: InputContainer) -> Fraction:
-    """Give the time, in seconds, that counts as 0: the earliest start where the format's clock starts anywhere, else 0."""
-    if not container.format.flags & _TIMES_MAY_START_OVER:
-        return Fraction(0)
-    starts = [stream.start_time * stream.time_base for stream in (*container.streams.video, *container.streams.audio)
-              if stream.start_time is not None and stream.time_base]
-    return min(starts, default=Fraction(0))
-
-
-def display_name(source: str | PathLike[str] | BytesIO) -> str:
-    """Name a file in messages."""
-    return "The video in memory" if isinstance(source, BytesIO) else Path(source).name
 
 
 def _real_rate(fps: Fraction) -> Fraction:

@@ -1,6 +1,8 @@
 """Two clips compared: the figures mean what they say, and do not depend on how the clips arrive."""
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -113,4 +115,4 @@ def test_moments_are_bounded_and_evenly_spread(count, most):
         kept.see(index, np.zeros((4, 4, 3), np.float32))
     places = sorted(kept.kept)
     assert len(places) <= most and len(places) >= min(count, most / 2) and places[0] == 0
-    assert len({b - a for a, b in zip(places, places[1:], strict=False)}) <= 1 and count - 1 - places[-1] < kept.step
+    assert len({b - a for a, b in pairwise(places)}) <= 1 and count - 1 - places[-1] < kept.step
