@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import aiohttp
 
 from .follow import Follower
-from .prompt import Hooks, ObjectInfo, Outputs, Prompt, WorkflowError, input_specs
+from .prompt import Hooks, ObjectInfo, Outputs, Prompt, ServerGoneError, WorkflowError, input_specs
 from .refusal import explain_refusal, explain_status
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,8 @@ FETCHED = ("output", "temp")
 class ComfyClient:
     """One ComfyUI server, talked to over HTTP and its websocket. Use it as ``async with ComfyClient(url) as client``."""
 
-    def __init__(self, url: str, *, headers: Mapping[str, str] | None = None, timeout: float = 30.0, poll: float = 1.0) -> None:
+    def __init__(self, url: str, *, headers: Mapping[str, str] | None = None, timeout: float = 30.0, poll: float = 1.0,
+                 patience: float = 60.0) -> None:
         """Take the address of a server.
 
         Args:
@@ -35,10 +36,11 @@ class ComfyClient:
             headers: sent with every request, e.g. for that proxy.
             timeout: seconds until a server that does not answer counts as gone.
             poll: seconds between two looks at the queue while the websocket is silent or down.
+            patience: seconds that the server may be out of reach before its workflow is given up.
         """
         self.url = (url if "://" in url else f"http://{url}").rstrip("/")
         self.id = uuid.uuid4().hex
-        self.poll, self.timeout = poll, timeout
+        self.poll, self.timeout, self.patience = poll, timeout, patience
         self._headers = dict(headers or {})
         self._opened: aiohttp.ClientSession | None = None
 
@@ -202,7 +204,7 @@ class ComfyClient:
             async with self.session.request(method, f"{self.url}/{path}", **request) as answer:
                 yield answer
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, asyncio.TimeoutError) as error:
-            raise WorkflowError(f"The ComfyUI server {self.url} cannot be reached ({error or type(error).__name__}).") from error
+            raise ServerGoneError(f"The ComfyUI server {self.url} cannot be reached ({error or type(error).__name__}).") from error
 
     async def _refuse(self, answer: aiohttp.ClientResponse, path: str) -> NoReturn:
         raise WorkflowError(explain_status(answer.status, await answer.text(), f"{self.url}/{path}"))

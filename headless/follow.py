@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from .prompt import Hooks, Outputs, Prompt, WorkflowError, title
+from .prompt import Hooks, Outputs, Prompt, ServerGoneError, WorkflowError, title
 from .refusal import explain_failure
 
 if TYPE_CHECKING:
     from .client import ComfyClient
 
 log = logging.getLogger(__name__)
-
-PATIENCE = 60.0
-"""Seconds that a server may be out of reach before its workflow is given up."""
 
 ENDINGS = ("execution_success", "execution_error", "execution_interrupted")
 GRACE = 3
@@ -41,7 +38,9 @@ class Follower:
         """Open the websocket; without one (a proxy may not let it through) the history alone is followed."""
         try:
             address = f"{self._client.url}/ws?clientId={self._client.id}"
-            self._socket = await self._client.session.ws_connect(address, max_msg_size=0, heartbeat=self._client.timeout)
+            # A heartbeat's answer begins the wait for a message anew, so it must come less often than that wait ends.
+            heartbeat = max(self._client.timeout, 3 * self._client.poll)
+            self._socket = await self._client.session.ws_connect(address, max_msg_size=0, heartbeat=heartbeat)
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
             log.info("no websocket to %s: %s", self._client.url, error)
             self._socket = None
@@ -95,7 +94,7 @@ class Follower:
                 return entry
             queue = await self._client.get("queue")
         except WorkflowError as error:
-            if time.monotonic() - self._heard > PATIENCE:
+            if time.monotonic() - self._heard > self._client.patience:
                 raise
             log.info("%s", error)
             return None
@@ -103,7 +102,7 @@ class Follower:
         waiting = [*queue.get("queue_running", ()), *queue.get("queue_pending", ())]
         self._lost = 0 if any(item[1] == prompt_id for item in waiting) else self._lost + 1
         if self._lost >= GRACE:
-            raise WorkflowError(
+            raise ServerGoneError(
                 f"The ComfyUI server {self._client.url} no longer knows the workflow {prompt_id}: it was deleted from the queue, "
                 "or the server was started again."
             )

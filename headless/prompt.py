@@ -22,6 +22,10 @@ class WorkflowError(RuntimeError):
     """A workflow that cannot be read, is not valid, or failed. The message is one readable paragraph."""
 
 
+class ServerGoneError(WorkflowError):
+    """The server that ran the workflow cannot be reached any more, or was started again and forgot it: another one could run it."""
+
+
 @dataclass(frozen=True)
 class Hooks:
     """What a run tells its caller, here or on a server.
