@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 TRIES = 3
 """Servers that may die under one job before it counts as failed: it may be the job that kills them."""
 
+PATIENCE = 20.0
+
 REVIVAL = 10.0
 """Seconds between two looks at whether a dead server is back."""
 
@@ -31,7 +33,7 @@ class Fleet:
     """Runs jobs on servers, one of ours at a time on each."""
 
     def __init__(self, urls: Sequence[str], prepare: Prepare, folder: Path, finished: Finished, tell: Callable[[Done], None],
-                 headers: Mapping[str, str] | None = None, patience: float = 20.0) -> None:
+                 headers: Mapping[str, str] | None = None, patience: float | None = None) -> None:
         """Take the servers and what to do.
 
         Args:
@@ -41,10 +43,10 @@ class Fleet:
             finished: see `Finished`; what it raises fails the job.
             tell: told of every job that ended.
             headers: sent with every request.
-            patience: seconds that a server may be out of reach before its job is given to another.
+            patience: seconds that a server may be out of reach before its job is given to another; `PATIENCE` when not given.
         """
         self._urls, self._prepare, self._folder, self._finished, self._tell = list(dict.fromkeys(urls)), prepare, folder, finished, tell
-        self._headers, self._patience = headers, patience
+        self._headers, self._patience = headers, PATIENCE if patience is None else patience
         self._waiting: list[tuple[Job, int]] = []
         self.results: list[Done] = []
         self._idle: set[str] = set()

@@ -7,33 +7,14 @@ import shutil
 
 import aiohttp
 import comfy_server_fake
-import numpy as np
 import pytest
+from batch_making import WORKFLOW, count, write_video
 from comfy_server_fake import INFO, PROMPT, FakeServer, serving
 
-from talkies.core.video.sink import create_sink
-from talkies.core.video.source import BatchSource, FileSource
 from talkies.headless.cli import main
 from talkies.headless.fleet import Fleet
 from talkies.headless.jobs import RECORD, Done, Job, find_jobs, prompt_for
 from talkies.headless.prompt import WorkflowError
-
-WORKFLOW = {
-    "1": {"class_type": "LoadVideo", "inputs": {"file": "anything.mp4"}},
-    "2": {"class_type": "TalkiesSharpen", "inputs": {"strength": 0.4, "mode": "unsharp", "sigma": 1.0, "threshold": 0.0, "luma_only": True,
-                                                     "linear_light": False}},
-    "3": {"class_type": "TalkiesRenderVideo", "inputs": {"video": ["1", 0], "ops": ["2", 1], "codec": "h264", "quality": -1,
-                                                         "speed": "fast", "memory": 0}},
-    "4": {"class_type": "SaveVideo", "inputs": {"video": ["3", 0], "filename_prefix": "video/x", "format": "auto", "codec": "auto"}},
-}
-
-
-def write_video(path, frames=6):
-    pictures = np.random.default_rng(len(path.name)).random((frames, 32, 48, 3), np.float32)
-    with create_sink(path, BatchSource(pictures, 25).info) as sink:
-        for chunk in BatchSource(pictures, 25).chunks(frames):
-            sink.write(chunk)
-    return path
 
 
 @pytest.fixture()
@@ -47,11 +28,6 @@ def folders(tmp_path):
 
 def batch(folder, *more):
     return main(["batch", str(folder / "in"), str(folder / "out"), "--workflow", str(folder / "w.json"), *more])
-
-
-def count(path):
-    with FileSource(path) as source:
-        return sum(len(chunk.frames) for chunk in source.chunks(9))
 
 
 def test_videos_come_in_natural_order_with_the_sound_of_the_same_name(folders):
