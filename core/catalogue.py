@@ -13,10 +13,12 @@ from .masked import Mask, Masked
 from .operation import Chain, Operation
 from .restore.sharpen import Sharpen
 from .settings import SettingError, known_settings, settings_of
+from .video.temporal import TemporalConsistency
 
 OPERATIONS: dict[str, type[Operation]] = {
     "frameadjust": FrameAdjust,
     "sharpen": Sharpen,
+    "temporalconsistency": TemporalConsistency,
 }
 """Every operation that can be named; the name is the class name in lower case."""
 
