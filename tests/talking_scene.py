@@ -94,9 +94,10 @@ def _placed(x: np.ndarray, y: np.ndarray, gap: float) -> np.ndarray:
 
 
 def variance_along(frames: np.ndarray, scene: Scene) -> float:
-    """Give the temporal variance of what `frames` differ from the truth, each pixel followed along the true motion; the mean over pixels."""
+    """Give the temporal variance of what `frames` differ from the truth, pixels followed along the true motion; their mean."""
     error = frames - scene.frames
-    followed = np.stack([cv2.remap(e, p[..., 0].copy(), p[..., 1].copy(), cv2.INTER_LINEAR) for e, p in zip(error, scene.places, strict=True)])
+    pairs = zip(error, scene.places, strict=True)
+    followed = np.stack([cv2.remap(e, p[..., 0].copy(), p[..., 1].copy(), cv2.INTER_LINEAR) for e, p in pairs])
     inner = followed[:, 16:-16, 16:-16]
     return float(inner.var(0).mean())
 

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +13,8 @@ from ..operation import Operation
 from ..parallel import for_each_frame, single_threaded_opencv, worker_count
 from ..progress import Progress
 from ..settings import setting
-from .flow import Flow, Luma, enlarged, flow_luma, flows_between, sampled, then
+from .flow import Flow, enlarged, sampled, then
+from .flow_window import FlowWindow
 from .temporal_kernels import accumulate, difference
 
 _NEGLIGIBLE = 1e-3  # the share of the past at which `ema` stops looking back
@@ -87,33 +87,24 @@ class TemporalConsistency(Operation):
 
     def _blend_all(self, frames: Frames, made: Frames, progress: Progress) -> None:
         count, block = len(frames), _BLOCK * worker_count()
-        lumas: dict[int, Luma] = {}
-        steps: dict[int, tuple[Flow, Flow]] = {}
+        steps = FlowWindow(frames, self.detail)
         for first in range(0, count, block):
             last = min(first + block, count)
-            low, high = max(0, first - self.neighbours), min(count, last + self.neighbours)
-            for old in [i for i in lumas if i < high - 1 and i < low]:
-                lumas.pop(old)
-                steps.pop(old, None)
 
-            def look(i: int, at: int) -> None:
-                lumas[i + at] = flow_luma(frames[i + at], self.detail)
+            def work(i: int, first: int = first) -> None:
+                self._blend(frames, steps, first + i, made[first + i])
 
-            def follow(i: int, at: int) -> None:
-                steps[i + at] = flows_between(lumas[i + at], lumas[i + at + 1], self.detail)
+            def report(done: int, total: int, first: int = first) -> None:
+                progress(first + done, count)
 
-            def waiting(_: int, __: int, first: int = first) -> None:
+            def waiting(done: int, total: int, first: int = first) -> None:
                 progress(first, count)
 
-            def done(i: int, _: int, first: int = first) -> None:
-                progress(first + i, count)
+            steps.move(max(0, first - self.neighbours), min(count, last + self.neighbours), waiting)
+            for_each_frame(last - first, work, report)
 
-            _for_range(next((i for i in range(low, high) if i not in lumas), high), high, look, waiting)
-            _for_range(next((i for i in range(low, high - 1) if i not in steps), high - 1), high - 1, follow, waiting)
-            _for_range(first, last, lambda i, at: self._blend(frames, steps, i + at, made[i + at]), done)
-
-    def _blend(self, frames: Frames, steps: dict[int, tuple[Flow, Flow]], index: int, out: Frame) -> None:
-        """Make one frame of itself and its neighbours; `steps` holds the flows from each frame to the next, and back."""
+    def _blend(self, frames: Frames, steps: FlowWindow, index: int, out: Frame) -> None:
+        """Make one frame of itself and its neighbours."""
         frame = contiguous(frames[index, ..., :3])
         total, weight = np.zeros_like(frame), np.ones(frame.shape[:2], np.float32)
         for direction in (-1, 1):
@@ -122,7 +113,7 @@ class TemporalConsistency(Operation):
                 other = index + direction * k
                 if not 0 <= other < len(frames):
                     break
-                step = steps[other][1] if direction < 0 else steps[other - 1][0]
+                step = steps.back(other) if direction < 0 else steps.there(other - 1)
                 flow = step if flow is None else then(flow, step)
                 self._add(frame, contiguous(frames[other, ..., :3]), enlarged(flow, *frame.shape[:2]), total, weight)
         total /= weight[..., None]
@@ -141,8 +132,3 @@ class TemporalConsistency(Operation):
         usual = float(np.median(unlike[::4, ::4]))
         accumulate(arrived, unlike, flow, np.float32(max(self.tolerance / 2, 2 * usual)), total, weight)
 
-
-def _for_range(first: int, last: int, work: Callable[[int, int], None], progress: Callable[[int, int], None]) -> None:
-    """Call ``work(i, first)`` for each i below ``last - first``, on the pool."""
-    if last > first:
-        for_each_frame(last - first, lambda i: work(i, first), progress)
