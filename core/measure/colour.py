@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.color import deltaE_ciede2000
+from skimage import color
 
 from ..arrays import Frames, as_float64
 from ..masked import Mask
@@ -35,8 +36,8 @@ def ciede2000(first: Labs, second: Labs) -> NDArray[np.float64]:
 
     Source: CIE 142-2001, by scikit-image.
     """
-    difference: NDArray[np.float64] = deltaE_ciede2000(as_float64(first), as_float64(second))
-    return difference
+    skimage_color: Any = color
+    return np.asarray(skimage_color.deltaE_ciede2000(as_float64(first), as_float64(second)))
 
 
 def mean_difference(first: Labs, second: Labs) -> float:

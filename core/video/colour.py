@@ -138,8 +138,9 @@ class ColorMatch(FrameOperation):
         Raises:
             SettingError: a setting, mask or table is wrong.
         """
-        return cls(**{name: _PARTS[name].from_json(value) if name in _PARTS and value is not None else value
-                      for name, value in plain.items()})
+        entries: dict[str, Any] = {name: _PARTS[name].from_json(value) if name in _PARTS and value is not None else value
+                                   for name, value in plain.items()}
+        return cls(**entries)
 
 
 _PARTS: dict[str, type[Mask] | type[Rows]] = {"measure": Mask, "reference_mask": Mask, "reference": Rows, "source": Rows, "target": Rows}

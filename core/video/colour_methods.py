@@ -39,9 +39,9 @@ def measured(method: Method, colours: Frame) -> Row:
     """Measure sRGB colours ``[N,3]``, N at least 1, for a method; give its row."""
     values = as_float64(SPACES[_SPACES[method]].there(colours))
     if method == "histogram":
-        return np.quantile(values, _SHARES, axis=0).T.reshape(-1)
+        return np.asarray(np.quantile(values, _SHARES, axis=0).T.reshape(-1))
     if method == "white_balance":
-        return values.mean(0)
+        return np.asarray(values.mean(0))
     if method == "monge_kantorovich":
         return np.concatenate((values.mean(0), np.cov(values.T, bias=True).reshape(-1)))
     return np.concatenate((values.mean(0), values.std(0)))

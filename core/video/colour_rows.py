@@ -90,7 +90,7 @@ def steadied(rows: RowsArray, frames: float) -> RowsArray:
     Raises:
         SettingError: no frame has figures.
     """
-    there = np.isfinite(rows).all(1)
+    there = np.asarray(np.isfinite(rows).all(1))
     if not there.any():
         raise SettingError("ColorMatch: the mask that says where to measure is empty in every frame; give one that is white somewhere.")
     if np.isinf(frames):
@@ -102,5 +102,10 @@ def steadied(rows: RowsArray, frames: float) -> RowsArray:
         near = count > 1e-6
         rows = np.where(near[:, None], total / np.maximum(count, 1e-6)[:, None], np.nan)
         there = near
-    nearest = np.flatnonzero(there)[np.abs(np.arange(len(rows))[:, None] - np.flatnonzero(there)).argmin(1)] if not there.all() else None
-    return rows if nearest is None else rows[nearest]
+    if there.all():
+        return rows
+    places = np.flatnonzero(there)
+    after = np.searchsorted(places, np.arange(len(rows))).clip(0, len(places) - 1)
+    before = (after - 1).clip(0)
+    nearer = np.abs(places[before] - np.arange(len(rows))) <= np.abs(places[after] - np.arange(len(rows)))
+    return np.asarray(rows[places[np.where(nearer, before, after)]])

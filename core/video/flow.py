@@ -77,8 +77,8 @@ def sampled(picture: Frame, flow: Flow, border: int = cv2.BORDER_REPLICATE, inte
 def places(flow: Flow) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Give where each pixel went, x and y, ``[H,W]`` each."""
     height, width = flow.shape[:2]
-    x: NDArray[np.float32] = flow[..., 0] + np.arange(width, dtype=np.float32)
-    y: NDArray[np.float32] = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    x = np.add(flow[..., 0], np.arange(width, dtype=np.float32), dtype=np.float32)
+    y = np.add(flow[..., 1], np.arange(height, dtype=np.float32)[:, None], dtype=np.float32)
     return x, y
 
 

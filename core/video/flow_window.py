@@ -43,7 +43,8 @@ class FlowWindow:
         def look(k: int) -> None:
             lumas[k] = flow_luma(self._frames[new[k]], self._detail)
 
-        for_each_frame(len(new), look)
+        if new:
+            for_each_frame(len(new), look)
         self._lumas.update((i, luma) for i, luma in zip(new, lumas, strict=True) if luma is not None)
         gaps = [i for i in range(first, last - 1) if i not in self._pairs]
         pairs: list[tuple[Flow, Flow] | None] = [None] * len(gaps)
@@ -51,5 +52,6 @@ class FlowWindow:
         def follow(k: int) -> None:
             pairs[k] = flows_between(self._lumas[gaps[k]], self._lumas[gaps[k] + 1], self._detail)
 
-        for_each_frame(len(gaps), follow, progress)
+        if gaps:
+            for_each_frame(len(gaps), follow, progress)
         self._pairs.update((i, pair) for i, pair in zip(gaps, pairs, strict=True) if pair is not None)
