@@ -22,7 +22,6 @@ from ..host.devices import compute_device, loaded
 from ..host.folders import model_folders
 from ..host.progress import node_progress
 from ..nodes.form import runs_of
-from .paste import read_track
 from .setting_options import add_settings, settings_from
 from .speech import read_sound
 
@@ -51,12 +50,12 @@ def main(options: argparse.Namespace) -> int:
     network = load_syncnet(options.syncnet) if options.syncnet else None
     sound, rate = read_sound(options.audio) if options.audio else sound_of(options.video)
     with open_source(options.video) as source:
-        track = read_track(options.track) if options.track else _followed(source, settings_from(options, FaceSearch))
+        track = FaceTrack.loads(options.track.read_text(encoding="utf-8")) if options.track else _followed(source, settings_from(options, FaceSearch))
         found = sync(mouth_motion(track), speech_energy(sound, rate, track.fps, len(track)), track.fps, options.reach)
         reports = [found.report()]
         if network is not None:
-            with loaded(network) as net:
-                reports.append(sync_score(net, runs_of(source), track, sound, rate, node_progress("SyncNet")).report())
+            with loaded(network):
+                reports.append(sync_score(network, runs_of(source), track, sound, rate, node_progress("SyncNet")).report())
     print("\n".join(report.to_text() for report in reports))
     if options.report:
         options.report.write_text(json.dumps([report.to_json() for report in reports], indent=1), encoding="utf-8")

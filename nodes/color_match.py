@@ -20,7 +20,8 @@ class ColorMatch:
 
     CATEGORY = category("Look")
     DESCRIPTION = "Gives frames, or a region such as a generated mouth, the colours of a reference, without flicker."
-    SEARCH_ALIASES = ["colour match", "color transfer", "white balance", "histogram matching", "reinhard", "skin tone", "mkl", "color grading"]
+    SEARCH_ALIASES = [
+        "colour match", "color transfer", "white balance", "histogram matching", "reinhard", "skin tone", "mkl", "color grading"]
     RETURN_TYPES = ("IMAGE", OPS, REPORT)
     RETURN_NAMES = ("images", "ops", "report")
     OUTPUT_TOOLTIPS = (IMAGES_OUT, OPS_OUT, "Distance to the reference and colour flicker (CIEDE2000) before and after.")
@@ -33,8 +34,8 @@ class ColorMatch:
             "reference": ("IMAGE", {"tooltip": "The frames whose colours are wanted: as many as images (matched one to one), or any other "
                           "number (their average). Without it: another region of images, or the clip's own average."}),
             "measure_mask": ("MASK", {"tooltip": "Where the colours of images are measured. Without it: where mask is white."}),
-            "reference_mask": ("MASK", {"tooltip": "Where the reference is measured, or, without a reference, which region of images is the "
-                               "reference: e.g. the skin around a generated mouth."}),
+            "reference_mask": ("MASK", {"tooltip": "Where the reference is measured, or, without a reference, which region of images is "
+                               "the reference: e.g. the skin around a generated mouth."}),
         }
         return form
 
