@@ -50,7 +50,10 @@ def main(options: argparse.Namespace) -> int:
     network = load_syncnet(options.syncnet) if options.syncnet else None
     sound, rate = read_sound(options.audio) if options.audio else sound_of(options.video)
     with open_source(options.video) as source:
-        track = FaceTrack.loads(options.track.read_text(encoding="utf-8")) if options.track else _followed(source, settings_from(options, FaceSearch))
+        if options.track:
+            track = FaceTrack.loads(options.track.read_text(encoding="utf-8"))
+        else:
+            track = _followed(source, settings_from(options, FaceSearch))
         found = sync(mouth_motion(track), speech_energy(sound, rate, track.fps, len(track)), track.fps, options.reach)
         reports = [found.report()]
         if network is not None:
