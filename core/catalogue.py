@@ -13,15 +13,17 @@ from .masked import Mask, Masked
 from .operation import Chain, Operation
 from .restore.sharpen import Sharpen
 from .settings import SettingError, known_settings, settings_of
+from .upscale.super_resolve import SuperResolve
 
 OPERATIONS: dict[str, type[Operation]] = {
     "frameadjust": FrameAdjust,
     "sharpen": Sharpen,
+    "superresolve": SuperResolve,
 }
 """Every operation that can be named; the name is the class name in lower case."""
 
-_LEARNT = {"frameadjust": ("clip_mean",)}
-"""Entries of an operation's JSON that are no settings: what a survey found. Such a class reads its own JSON, by `from_json`."""
+_LEARNT = {"frameadjust": ("clip_mean",), "superresolve": ("region",)}
+"""Entries of an operation's JSON that are no settings: a survey's find, a region. Such a class reads its own JSON, by `from_json`."""
 
 
 def operation_named(name: str, settings: Mapping[str, Any] | None = None) -> Operation:
