@@ -15,6 +15,7 @@ from .restore.sharpen import Sharpen
 from .settings import SettingError, known_settings, settings_of
 from .video.colour import LEARNT, ColorMatch
 from .video.temporal import TemporalConsistency
+from .upscale.super_resolve import SuperResolve
 
 OPERATIONS: dict[str, type[Operation]] = {
     "colormatch": ColorMatch,
@@ -26,6 +27,10 @@ OPERATIONS: dict[str, type[Operation]] = {
 
 _LEARNT = {"colormatch": LEARNT, "frameadjust": ("clip_mean",)}
 """Entries of an operation's JSON that are no settings: what a survey found. Such a class reads its own JSON, by `from_json`."""
+    "superresolve": SuperResolve,
+
+_LEARNT = {"frameadjust": ("clip_mean",), "superresolve": ("region",)}
+"""Entries of an operation's JSON that are no settings: a survey's find, a region. Such a class reads its own JSON, by `from_json`."""
 
 
 def operation_named(name: str, settings: Mapping[str, Any] | None = None) -> Operation:
