@@ -9,20 +9,30 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
+import cv2
 import numpy as np
 import torch
 from spandrel import ModelLoader
 from spandrel.architectures.Compact import Compact
 from spandrel.architectures.ESRGAN import ESRGAN
 
+from talkies.core.arrays import Frames
 from talkies.core.upscale.engine import Runtime, TorchEngine
 from talkies.core.upscale.super_resolve import SuperResolve
 from talkies.core.upscale.tiles import fitting_grid
 from talkies.core.upscale.upscaler import Upscaler
+from talkies.core.video.clip import Chunk, ClipInfo, FrameSource
+from talkies.core.video.encoding import Encoding
+from talkies.core.video.memory import chunk_frames
+from talkies.core.video.render import render, rendered_info
+from talkies.core.video.sink import create_sink
 
 from .timing import Way, machine, peak_bytes, side_by_side, table
 
@@ -41,7 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch; 1 is steadier on a busy machine")
     parser.add_argument("--video", type=Path, help="a video for the reuse of unchanged tiles; default: none")
     parser.add_argument("--no-memory", action="store_true", help="leave out the peak memory, which takes a process a model")
+    parser.add_argument("--clips", type=int, nargs="*", default=[], metavar="FRAMES",
+                        help="stream clips of so many frames of 96x160 px (e.g. 250 2500) and tell the peak of each; default: none")
     parser.add_argument("--peak-of", choices=list(MODELS), help=argparse.SUPPRESS)
+    parser.add_argument("--peak-of-clip", type=int, help=argparse.SUPPRESS)
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -50,13 +63,18 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         peak = {"beyond_output_bytes": beyond_output(options.peak_of, options.frames, *options.size)}
         print(json.dumps(peak))
         return peak
+    if options.peak_of_clip:
+        peak = {"peak_bytes": streamed(options.peak_of_clip, options.video)}
+        print(json.dumps(peak))
+        return peak
     torch.set_num_threads(options.threads)
     print(f"Super Resolve, crops of {options.crop} px, median of {options.repeat}\n{machine()}, torch threads: {options.threads}\n")
     speed = {name: crop_speed(name, options.crop, options.repeat) for name in options.models}
     tiles = overheads()
     memory = {} if options.no_memory else memories(options)
+    clips = clip_memories(options) if options.clips else {}
     reuse = reuse_gain(options.video, options.repeat) if options.video else {}
-    return {"machine": machine(), "crop": options.crop, "speed": speed, "tiles": tiles, "memory": memory, "reuse": reuse}
+    return {"machine": machine(), "crop": options.crop, "speed": speed, "tiles": tiles, "memory": memory, "clips": clips, "reuse": reuse}
 
 
 def described(name: str) -> Any:
@@ -180,16 +198,52 @@ def memories(options: argparse.Namespace) -> dict[str, dict[int, float]]:
     return figures
 
 
+def streamed(frames: int, video: Path | None) -> int:
+    """Render a clip of so many small frames (the video's, over and over, or noise) to a file; give what memory that took at most, bytes."""
+    pictures = np.random.default_rng(0).random((8, 160, 96, 3)).astype(np.float32)
+    if video:
+        pictures = np.stack([cv2.resize(p, (96, 160), interpolation=cv2.INTER_AREA) for p in _pictures(video, 8)])
+    times = tuple(range(frames))
+
+    class Looped(FrameSource):
+        info = ClipInfo(96, 160, Fraction(25), Fraction(1, 25), frames)
+
+        def chunks(self, size: int) -> Any:
+            for first in range(0, frames, size):
+                stop = min(frames, first + size)
+                yield Chunk(first, pictures[np.arange(first, stop) % len(pictures)], times[first:stop])
+
+    operation = SuperResolve(upscaler=Upscaler(described("animevideov3")))
+    source = Looped()
+
+    def work() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "out.mp4"
+            with create_sink(path, rendered_info(source.info, operation), Encoding("h264"), None) as sink:
+                render(source, sink, operation, chunk_frames(source.info, 64, operation.scale))
+
+    return peak_bytes(work)
+
+
+def clip_memories(options: argparse.Namespace) -> dict[int, float]:
+    """Stream clips of several lengths, each in a new process."""
+    figures: dict[int, float] = {}
+    for frames in options.clips:
+        command = [sys.executable, "-m", "benchmarks.upscale", "--peak-of-clip", str(frames)]
+        command += ["--video", str(options.video.resolve())] if options.video else []
+        done = subprocess.run(command, cwd=Path(__file__).resolve().parents[1], capture_output=True, text=True, check=True)
+        figures[frames] = json.loads(done.stdout.splitlines()[-1])["peak_bytes"] / 2**20
+    print(table(["frames of 96x160 px streamed to a video at 4x", "memory at most, MiB"],
+                [[str(n), f"{m:.0f}"] for n, m in figures.items()]) + "\n")
+    return figures
+
+
 # --- reuse ---------------------------------------------------------------------------------------------------------------
 
 
 def reuse_gain(video: Path, repeat: int) -> dict[str, float]:
     """Tell what the reuse of unchanged tiles saves on the first frames of a video, and on the same frames shown twice each."""
-    import av
-
-    with av.open(str(video)) as container:
-        pictures = [f.to_ndarray(format="rgb24") for f, _ in zip(container.decode(video=0), range(8), strict=False)]
-    clip = np.stack(pictures).astype(np.float32) / 255
+    clip = _pictures(video, 8)
     still = np.repeat(clip[:1], len(clip), 0)
     ways, figures = {}, {}
     for label, frames in (("as it is", clip), ("held frame", still)):
@@ -202,6 +256,12 @@ def reuse_gain(video: Path, repeat: int) -> dict[str, float]:
     print(table([f"{video.name}, {clip.shape[2]}x{clip.shape[1]}", "ms/frame"], [[k, f"{t.wall_ms:.0f}"] for k, t in timed.items()]))
     print("speed-up: " + ", ".join(f"{k} {v:.2f}" for k, v in figures.items()) + "\n")
     return figures
+
+
+def _pictures(video: Path, count: int) -> Frames:
+    with av.open(str(video)) as container:
+        pictures = [f.to_ndarray(format="rgb24") for f, _ in zip(container.decode(video=0), range(count), strict=False)]
+    return np.stack(pictures).astype(np.float32) / 255
 
 
 def main(arguments: list[str]) -> dict[str, Any]:

@@ -8,9 +8,33 @@ import textwrap
 import traceback
 from collections.abc import Sequence
 
-from . import align, batch, compare_clips, demo, doctor, models, paste, render, run, speech_commands
+from . import (
+    align,
+    batch,
+    compare_clips,
+    demo,
+    doctor,
+    models,
+    paste,
+    render,
+    run,
+    speech_commands,
+    sync,
+)
 
-COMMANDS = (run, batch, render, align, paste, compare_clips, speech_commands, models, demo, doctor)
+COMMANDS = (
+    run,
+    batch,
+    render,
+    align,
+    paste,
+    compare_clips,
+    sync,
+    speech_commands,
+    models,
+    demo,
+    doctor,
+)
 """The modules of the commands; each has ``add_parser(subparsers)``, which sets `call`."""
 
 CANCELLED = 130

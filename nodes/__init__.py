@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from .audio_encode import AudioEncode
 from .clean_speech import CleanSpeech
+from .color_match import ColorMatch
 from .compare import Compare
 from .export_speech_reference import ExportSpeechReference
 from .frame_adjust import FrameAdjust
@@ -13,6 +14,7 @@ from .paste_back import PasteBack
 from .render_video import RenderVideo
 from .sharpen import Sharpen
 from .super_resolve import SuperResolve
+from .temporal_consistency import TemporalConsistency
 from .ultra_smooth import UltraSmooth
 from .video_align import VideoAlign
 
@@ -20,6 +22,7 @@ _DISPLAY_NAMES = {
     AudioEncode: "Audio Encode",
     CleanSpeech: "Clean Speech",
     Compare: "Compare",
+    ColorMatch: "Color Match",
     ExportSpeechReference: "Export Speech Reference",
     FrameAdjust: "Frame Adjust",
     InspectArrays: "Inspect Arrays",
@@ -28,6 +31,7 @@ _DISPLAY_NAMES = {
     RenderVideo: "Render Video",
     Sharpen: "Sharpen",
     SuperResolve: "Super Resolve",
+    TemporalConsistency: "Temporal Consistency",
     UltraSmooth: "Ultra Smooth",
     VideoAlign: "Video Align",
 }

@@ -77,7 +77,7 @@ class LipMask:
                 matrix = track.matrix(index)
                 outline, unit = similarity.apply(matrix[None], outline)[0], unit * float(similarity.scales(matrix))
                 size = (track.crop.size, track.crop.size)
-            drawn.append(_drawn(outline, size, self.feather * unit))
+            drawn.append(draw(outline, size, self.feather * unit))
             progress(index + 1 - first, last - first)
         return np.stack(drawn)
 
@@ -149,8 +149,8 @@ def _averaged(series: Series, track: FaceTrack, seconds: float) -> Series:
     return averaged
 
 
-def _drawn(outline: Points, size: tuple[int, int], feather: float) -> Frame:
-    """Draw an outline ``[N,2]`` as ``[H,W]``: 0 or 1; with a feather (px) a ramp of that width, half inside and half outside."""
+def draw(outline: Points, size: tuple[int, int], feather: float) -> Frame:
+    """Draw an outline ``[N,2]`` (px) as ``[H,W]``: 0 or 1; with a feather (px) a ramp of that width, half inside and half outside."""
     mask = np.zeros(size, np.uint8)
     corners: Any = np.round(np.clip(outline, -1e5, 1e5) * 2 ** _SUBPIXEL).astype(np.int32)
     cv2.fillPoly(mask, [corners], 1, shift=_SUBPIXEL)

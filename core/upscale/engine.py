@@ -11,6 +11,7 @@ import torch
 
 from .family import ModelError
 from .lean import LeanRRDB, has_rrdb_form
+from .quick import QuickCompact, has_compact_form
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -95,7 +96,7 @@ Call = Callable[[torch.Tensor], torch.Tensor]
 
 
 class TorchEngine:
-    """A network as spandrel describes it, run by torch in ``channels_last`` layout.
+    """A network as spandrel describes it, run by torch in ``channels_last`` layout; small ones on the CPU by Winograd (see `quick`).
 
     The described network's own dtype is never changed, since others on the wire may use it: a lower precision works on a copy.
     """
@@ -155,6 +156,8 @@ class TorchEngine:
             call = described
             if has_rrdb_form(network):
                 network = call = LeanRRDB(network)
+            elif dtype == torch.float32 and has_compact_form(network):
+                network = call = QuickCompact(network)
             network.eval().to(memory_format=torch.channels_last)
             self._copies[dtype] = network, call
         return self._copies[dtype]

@@ -14,6 +14,7 @@ from ..parallel import for_each_frame
 from ..progress import Progress, silent
 from ..settings import SettingError, setting
 from .engine import Engine
+from .face_region import region_from_json
 from .region import Crop, Region, blended, crop_around, enlarged, faded
 from .tiled import upscale
 from .upscaler import Upscaler
@@ -51,7 +52,7 @@ class SuperResolve(Operation):
     reuse: bool = setting(
         False, "Video: keep the result where a frame is exactly equal to the one before, so that a still background costs nothing.")
     feather: int = setting(
-        6, "With a mask: over how many pixels of the source the result fades in from the mask's rim.", low=0, high=256, unit="px")
+        6, "With a mask or track: over how many pixels of the source the result fades in from its rim.", low=0, high=256, unit="px")
     upscaler: Upscaler | None = field(default=None, repr=False, compare=False, kw_only=True)
     region: Region | None = field(default=None, kw_only=True)
 
@@ -80,6 +81,17 @@ class SuperResolve(Operation):
         if self.upscaler is not None and self.upscaler.descriptor is not None:
             raise SettingError("SuperResolve: a model that came over a wire cannot be written down. Choose it by its name instead.")
         return {**super().to_json(), **({} if self.region is None else {"region": self.region.to_json()})}
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> SuperResolve:
+        """Read back what `to_json` gave, less ``"op"``; the model is looked up by its name where the operation runs.
+
+        Raises:
+            SettingError: a setting or the region is wrong.
+        """
+        settings = dict(plain)
+        region = settings.pop("region", None)
+        return cls(**settings, region=None if region is None else region_from_json(region))
 
     def apply(self, frames: Frames, start: int, progress: Progress) -> Frames:
         """Upscale frames ``[B,H,W,C]``."""

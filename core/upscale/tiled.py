@@ -17,9 +17,10 @@ _log = logging.getLogger(__name__)
 Start = Callable[[torch.Tensor], Pending]
 
 REUSE_PIXELS = 128 * 128
-"""Tiles are about this small where unchanged ones are to be reused: the smaller, the more of them stay unchanged."""
+"""Tiles are down to this small where unchanged ones are to be reused: the smaller, the more of them stay unchanged."""
 
-REUSE_OVERHEAD = 1.3
+REUSE_OVERHEAD = 1.03
+"""Pixels computed over those of the usual tiles: what smaller ones may cost where everything moves."""
 
 
 def upscale(frames: torch.Tensor, out: torch.Tensor, engine: Engine, runtime: Runtime, progress: Progress, tile: int = 0,
@@ -72,9 +73,10 @@ def _halved(tile: int, height: int, width: int, engine: Engine) -> int:
 def _grid(height: int, width: int, engine: Engine, tile: int, reuses: bool) -> Grid:
     if tile:
         return grid(height, width, tile, engine.multiple)
+    usual = fitting_grid(height, width, engine.most, engine.multiple)
     if reuses:
-        return fitting_grid(height, width, min(engine.most, REUSE_PIXELS), engine.multiple, REUSE_OVERHEAD)
-    return fitting_grid(height, width, engine.most, engine.multiple)
+        return fitting_grid(height, width, min(engine.most, REUSE_PIXELS), engine.multiple, usual.overhead * REUSE_OVERHEAD)
+    return usual
 
 
 def _finished(frames: torch.Tensor, out: torch.Tensor, engine: Engine, start: Start, tile: int, memory: Remembered | None,

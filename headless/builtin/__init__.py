@@ -7,13 +7,14 @@ from .folders import FolderNode, Folders
 from .image import LoadImage
 from .preview_any import PreviewAny
 from .save_image import PreviewImage, SaveImage
+from .upscale_model import UpscaleModelLoader
 from .video import CreateVideo, GetVideoComponents, LoadVideo, SaveVideo
 
 __all__ = ["Folders", "builtin_nodes"]
 
 _NODES: tuple[type[FolderNode], ...] = (
     LoadImage, LoadVideo, LoadAudio, GetVideoComponents, CreateVideo, SaveVideo, SaveImage, PreviewImage, SaveAudio, PreviewAudio,
-    PreviewAny,
+    PreviewAny, UpscaleModelLoader,
 )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from spandrel.architectures.Compact import Compact
 
 from talkies.core.arrays import to_frames, to_image, to_mask, to_uint8, to_waveform
 from talkies.headless.builtin import Folders, builtin_nodes
@@ -374,3 +375,41 @@ class TestRunWorkflow:
             assert json.loads(picture.info["prompt"])["1"]["inputs"] == {"image": "b.png"}
         (again,) = run_workflow(made, folders, overrides=["1.image=b.png", "2.filename_prefix=again"])
         assert again.name == "again_00001_.png"
+
+
+class TestUpscaleModel:
+    """Super Resolve takes the model off the wire, and gives what it gives by name."""
+
+    @pytest.fixture
+    def model(self, tmp_path, monkeypatch):
+        (tmp_path / "models" / "upscale_models").mkdir(parents=True)
+        torch.save({"params": Compact(num_feat=8, num_conv=1, upscale=2).state_dict()}, tmp_path / "models" / "upscale_models" / "m.pth")
+        monkeypatch.setenv("TALKIES_MODELS", str(tmp_path / "models"))
+        return "m.pth"
+
+    def workflow(self, folders, **super_resolve):
+        Image.fromarray(pixels()).save(folders.input / "a.png")
+        return {
+            "1": {"class_type": "LoadImage", "inputs": {"image": "a.png"}},
+            "2": {"class_type": "UpscaleModelLoader", "inputs": {"model_name": "m.pth"}},
+            "3": {"class_type": "TalkiesSuperResolve", "inputs": {
+                "model": "RealESRGAN_x2plus.pth", "output": "model", "denoise": 1.0, "tile": 0, "precision": "auto", "engine": "torch",
+                "reuse": False, "feather": 6, "part": "mouth", "images": ["1", 0], **super_resolve}},
+            "4": {"class_type": "SaveImage", "inputs": {"images": ["3", 0], "filename_prefix": "out"}},
+        }
+
+    def made(self, folders, workflow):
+        path = folders.output / "workflow.json"
+        path.write_text(json.dumps(workflow))
+        (saved,) = run_workflow(path, folders)
+        return np.asarray(Image.open(saved))
+
+    def test_by_wire_and_by_name_are_the_same(self, folders, model):
+        by_wire = self.made(folders, self.workflow(folders, upscale_model=["2", 0]))
+        by_name = self.made(folders, {k: v for k, v in self.workflow(folders, model=model).items() if k != "2"})
+        assert by_wire.shape == (48, 64, 3) and np.array_equal(by_wire, by_name)
+
+    def test_a_model_that_is_not_there_is_told_before_the_run(self, folders, nodes, model):
+        assert nodes["UpscaleModelLoader"].VALIDATE_INPUTS(model) is True
+        message = nodes["UpscaleModelLoader"].VALIDATE_INPUTS("RealESRGAN_x2plus.pth")
+        assert "RealESRGAN_x2plus.pth is not in" in message and "https://github.com/" in message and "about 67 MB" in message

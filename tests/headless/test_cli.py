@@ -6,10 +6,14 @@ import json
 import cv2
 import numpy as np
 import pytest
+import torch
 from checkout import ROOT
+from spandrel.architectures.Compact import Compact
 
+from talkies.core.catalogue import operation_from_json
 from talkies.core.operation import Chain
 from talkies.core.restore.sharpen import Sharpen
+from talkies.core.upscale.super_resolve import SuperResolve
 from talkies.headless import cli, doctor
 from talkies.headless.demo_clip import demo_clip
 
@@ -81,6 +85,28 @@ class TestRender:
         np.save(clip, frames)
         assert talkies("render", clip, tmp_path / "out.npy", "--op", "sharpen", "--memory", 1) == 1
         assert "holds 3 NaN values, the first at row 1, column 2" in " ".join(capsys.readouterr().err.split())
+
+    def test_super_resolve_by_name_and_by_path(self, tmp_path, clip, monkeypatch, capsys):
+        state = Compact(num_feat=8, num_conv=1, upscale=2).state_dict()
+        (tmp_path / "models" / "upscale_models").mkdir(parents=True)
+        path = tmp_path / "models" / "upscale_models" / "mine.pth"
+        torch.save({"params": state}, path)
+        monkeypatch.setenv("TALKIES_MODELS", str(tmp_path / "models"))
+        assert talkies("render", clip, tmp_path / "name.npy", "--op", "superresolve:model=mine", "--memory", 1) == 0
+        assert talkies("render", clip, tmp_path / "path.npy", "--op", f"superresolve:model={path}", "--report", tmp_path / "r.json") == 0
+        wanted = SuperResolve(model=str(path))(np.load(clip))
+        assert wanted.shape == (7, 48, 64, 3) and "7 frames of 64x48 px" in capsys.readouterr().out
+        np.testing.assert_array_equal(np.load(tmp_path / "name.npy"), wanted)
+        np.testing.assert_array_equal(np.load(tmp_path / "path.npy"), wanted)
+        assert operation_from_json(json.loads((tmp_path / "r.json").read_text())["operations"][0]) == SuperResolve(model=str(path))
+
+    def test_a_missing_model_is_named_with_folder_address_and_size(self, tmp_path, clip, monkeypatch, capsys):
+        monkeypatch.setenv("TALKIES_MODELS", str(tmp_path / "models"))
+        assert talkies("render", clip, tmp_path / "out.npy", "--op", "superresolve:model=RealESRGAN_x4plus") == 1
+        error = " ".join(capsys.readouterr().err.split())
+        assert error.startswith("talkies: Super Resolve: RealESRGAN_x4plus is not in ") and "Traceback" not in error
+        assert "upscale_models" in error and "https://github.com/xinntao/Real-ESRGAN/" in error and "about 67 MB" in error
+        assert not list(tmp_path.glob("out*"))
 
 
 def test_ctrl_c_is_130(monkeypatch, capsys):
