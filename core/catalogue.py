@@ -13,23 +13,24 @@ from .masked import Mask, Masked
 from .operation import Chain, Operation
 from .restore.sharpen import Sharpen
 from .settings import SettingError, known_settings, settings_of
+from .upscale.super_resolve import SuperResolve
 from .video.colour import LEARNT, ColorMatch
 from .video.temporal import TemporalConsistency
-from .upscale.super_resolve import SuperResolve
 
 OPERATIONS: dict[str, type[Operation]] = {
     "colormatch": ColorMatch,
     "frameadjust": FrameAdjust,
     "sharpen": Sharpen,
+    "superresolve": SuperResolve,
     "temporalconsistency": TemporalConsistency,
 }
 """Every operation that can be named; the name is the class name in lower case."""
 
-_LEARNT = {"colormatch": LEARNT, "frameadjust": ("clip_mean",)}
-"""Entries of an operation's JSON that are no settings: what a survey found. Such a class reads its own JSON, by `from_json`."""
-    "superresolve": SuperResolve,
-
-_LEARNT = {"frameadjust": ("clip_mean",), "superresolve": ("region",)}
+_LEARNT = {
+    "colormatch": LEARNT,
+    "frameadjust": ("clip_mean",),
+    "superresolve": ("region",),
+}
 """Entries of an operation's JSON that are no settings: a survey's find, a region. Such a class reads its own JSON, by `from_json`."""
 
 
