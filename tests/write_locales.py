@@ -13,7 +13,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 TRANSLATIONS = ROOT / "tests" / "translations"
-"""One file a language: English text to translated text. It is kept apart from the locales so that a changed English text shows as missing."""
+"""One file a language, English text to translated text, apart from the locales, so that a changed English text shows as missing."""
 
 LANGUAGES = tuple(sorted(path.stem for path in TRANSLATIONS.glob("*.json")))
 
