@@ -11,16 +11,18 @@ from .face.smooth.savgol import TemporalBlend
 from .face.track import FaceTrack
 from .masked import Mask, Masked
 from .operation import Chain, Operation
+from .restore.clahe.lbclahe import LBCLAHE
 from .restore.sharpen import Sharpen
 from .settings import SettingError, known_settings, settings_of
 
 OPERATIONS: dict[str, type[Operation]] = {
     "frameadjust": FrameAdjust,
+    "lbclahe": LBCLAHE,
     "sharpen": Sharpen,
 }
 """Every operation that can be named; the name is the class name in lower case."""
 
-_LEARNT = {"frameadjust": ("clip_mean",)}
+_LEARNT = {"frameadjust": ("clip_mean",), "lbclahe": ("shots",)}
 """Entries of an operation's JSON that are no settings: what a survey found. Such a class reads its own JSON, by `from_json`."""
 
 
