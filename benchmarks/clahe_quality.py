@@ -1,15 +1,17 @@
 """How good an equalised picture is, without a reference: the measure that the regressor of LB-CLAHE is trained and judged by.
 
-``quality = entropy gain + 0.5 * contrast gain - 0.5 * noise gain - 4 * LOE``
+``quality = 0.5 * entropy gain + contrast gain - 0.5 * noise gain - 4 * LOE``
 
 - entropy gain, bits: Shannon's entropy of the 256-level histogram of CIELAB lightness, after less before;
-- contrast gain, log2: mean deviation of lightness in windows of 1/24 of the shorter side, the noise's variance taken off, after over before;
-- noise gain, log2: deviation of the noise in lightness, from the finest diagonal wavelet coefficients (Donoho and Johnstone's median),
-  after over before, each with 0.2 % of the range put on top, so that a clean picture is not asked for its rounding;
+- contrast gain, octaves: by how much the local contrast came nearer to 0.0227, the median of the undegraded training pictures; local
+  contrast is the mean deviation of lightness in windows of 1/24 of the shorter side, the noise's variance taken off, plus 0.002. Too
+  much counts like too little, without which the highest clip limit would be the best for almost every picture (we measured that);
+- noise gain, octaves: deviation of the noise in lightness, from the finest diagonal wavelet coefficients (median over 0.6745, after
+  Donoho and Johnstone), after over before, each plus 0.002, so that a clean picture is not asked for its rounding;
 - LOE: the share of pairs of places whose order of lightness, max(R,G,B), is turned round (Wang et al., "Naturalness preserved
   enhancement algorithm for non-uniform illumination images", IEEE TIP 22(9), 2013), on 48 px along the shorter side, averaged.
 
-Left alone, a picture scores 0. The weights make an eighth of all pairs turned round cost what half a bit of entropy gains.
+Left alone, a picture scores 0. The weights make an eighth of all pairs turned round cost what one bit of entropy gains.
 """
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ import numpy as np
 
 Picture = Any  # [H,W,3], float32, 0..1
 
-WEIGHTS = 1.0, 0.5, -0.5, -4.0
+WEIGHTS = 0.5, 1.0, -0.5, -4.0
+NATURAL_CONTRAST = 0.0227
 _SIDE = 48
 _WINDOW = 1 / 24
 _FLOOR = 0.002
@@ -57,7 +60,7 @@ class Judge:
         sigma = noise(after)
         return Gains(
             entropy(after) - self._entropy,
-            float(np.log2((contrast(after, sigma) + _FLOOR) / (self._contrast + _FLOOR))),
+            distance(self._contrast) - distance(contrast(after, sigma)),
             float(np.log2((sigma + _FLOOR) / (self._noise + _FLOOR))),
             float(np.mean(_turns(_brightness(made)) != self._order)))
 
@@ -74,11 +77,12 @@ def entropy(plane: Any) -> float:
     return float(-(shares * np.log2(shares)).sum())
 
 
-def noise(plane: Any) -> float:
-    """Estimate the deviation of white noise by the median of the finest diagonal Haar coefficients."""
+def noise(plane: Any, where: Any = None) -> float:
+    """Estimate the deviation of white noise by the median of the finest diagonal Haar coefficients, of those `where` says."""
     height, width = (n // 2 * 2 for n in plane.shape)
     a, b, c, d = (plane[i:height:2, j:width:2] for i in (0, 1) for j in (0, 1))
-    return float(np.median(np.abs(a - b - c + d)) / 2 / 0.6744898)
+    sizes = np.abs(a - b - c + d)
+    return float(np.median(sizes if where is None else sizes[where[:height:2, :width:2]]) / 2 / 0.6744898)
 
 
 def contrast(plane: Any, sigma: float) -> float:
@@ -86,6 +90,11 @@ def contrast(plane: Any, sigma: float) -> float:
     side = 2 * max(1, round(min(plane.shape) * _WINDOW / 2)) + 1
     mean, square = (cv2.blur(p, (side, side), borderType=cv2.BORDER_REFLECT) for p in (plane, plane * plane))
     return float(np.sqrt(np.maximum(square - mean * mean - sigma * sigma, 0)).mean())
+
+
+def distance(local: float) -> float:
+    """Give how far a local contrast is from a natural one, octaves."""
+    return abs(float(np.log2((local + _FLOOR) / NATURAL_CONTRAST)))
 
 
 def loe(before: Picture, after: Picture) -> float:

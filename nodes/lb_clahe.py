@@ -17,8 +17,8 @@ class LBCLAHE:
     """See web/docs/TalkiesLBCLAHE.md."""
 
     CATEGORY = category("Look")
-    DESCRIPTION = ("Brings out local contrast and lifts dark pictures: adaptive equalisation of the lightness that keeps hues, halos and noise "
-                   "in check, chooses its own strength, and does not flicker.")
+    DESCRIPTION = ("Brings out local contrast and lifts dark pictures: adaptive equalisation of the lightness that keeps hues, "
+                   "halos and noise in check, chooses its own strength, and does not flicker.")
     SEARCH_ALIASES = ["clahe", "local contrast", "histogram equalization", "equalize", "lift shadows", "low light", "dehaze", "brighten",
                       "adaptive contrast"]
     RETURN_TYPES = ("IMAGE", OPS, REPORT)
@@ -42,7 +42,7 @@ class LBCLAHE:
             return out, chain, out
         frames, progress = to_frames(images, "LBCLAHE: images"), node_progress("LB-CLAHE", node_id)
         seen = _Seen(progress, len(frames))
-        ready = operation.survey([(0, frames)], seen) if operation.needs_survey else operation
+        ready = operation.survey([(0, frames)], seen) if operation.over_time == "shot" else operation
         made = masked(ready, mask)(frames, 0, part(progress, 1, 3))
         report = clahe_report(ready, frames, made, part(progress, 2, 3))
         return to_image(made), chain, report

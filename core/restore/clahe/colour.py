@@ -1,14 +1,17 @@
 """The loops between RGB and lightness: sample a frame's lightness, and shift it with the colour kept.
 
-CIELAB and Oklab are both three cube roots of linear mixtures of R, G and B, and lightness goes through all three alike: moving L with a
-and b kept adds one number to each root. So a frame is changed without ever being converted as a whole: decode, mix, root, add, cube,
-mix back, encode, a row at a time. What would leave the gamut is moved only as far as the gamut goes, so a and b stay there too.
+CIELAB is three cube roots of linear mixtures of R, G and B, and its L goes through all three alike: moving L with a and b kept adds one
+number to each root. So a frame is changed without ever being converted as a whole: decode, mix, root, add, cube, mix back, encode, a
+row at a time. What would leave the gamut is moved only as far as the gamut goes, so a and b stay there too. Whichever lightness is
+equalised, the colour is put back so: its change is taken for what it does to a gray.
 
 All in one file, since numba's stored code is renewed when its own file changes and not when one that it calls into does.
 
 Sources: IEC 61966-2-1 (sRGB), CIE 15:2004 (CIELAB; white D65), Ottosson, "A perceptual color space for image processing", 2020 (Oklab).
 """
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,23 +44,21 @@ _PER_LAB = np.float32(1 / 1.16)
 _BITS, _THIRD, _FOUR_THIRDS = np.int32(0x54A2FA8C), np.float32(1 / 3), np.float32(4 / 3)
 
 _SRGB_TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
-_LAB_MIX = _SRGB_TO_XYZ / _SRGB_TO_XYZ.sum(1, keepdims=True)  # the white is D65, R = G = B = 1
-_OKLAB_MIX = np.array([
-    [0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566], [0.0883024619, 0.2817188376, 0.6299787005]])
-_OKLAB_MIX /= _OKLAB_MIX.sum(1, keepdims=True)
-
-MIXES = as_float32(np.stack([_LAB_MIX, _OKLAB_MIX, _LAB_MIX, _LAB_MIX]))
-"""From linear R, G, B to what the roots are taken of, ``[space,3,3]``; HSV and YCbCr put the colour back as LAB does."""
-
-UNMIXES = as_float32(np.linalg.inv(MIXES.astype(np.float64)))
+_MIX = _SRGB_TO_XYZ / _SRGB_TO_XYZ.sum(1, keepdims=True)  # the white is D65, R = G = B = 1
+MIX = as_float32(_MIX)
+"""From linear R, G, B to X, Y, Z over white's."""
+UNMIX = as_float32(np.linalg.inv(_MIX))
 """The way back."""
 
-_OK_L = as_float32(np.array([0.2104542553, 0.7936177850, -0.0040720468]))  # Oklab's L of the three roots
-_OK_L /= _OK_L.sum()
+_OKLAB_MIX = np.array([
+    [0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566], [0.0883024619, 0.2817188376, 0.6299787005]])
+OKLAB_MIX = as_float32(_OKLAB_MIX / _OKLAB_MIX.sum(1, keepdims=True))
+"""From linear R, G, B to what Oklab takes the roots of."""
+_OK_L, _OK_M, _OK_S = (np.float32(v) for v in (0.2104542553, 0.7936177850, -0.0040720403))  # Oklab's L of the three roots; they sum to 1
 
 
 @compiled
-def decoded(v: np.float32) -> np.float32:
+def decoded(v: Any) -> Any:
     """Give the linear light of an sRGB value in 0..1."""
     u = (v + _OFFSET) * _PER_SCALE
     r = np.sqrt(u)
@@ -66,7 +67,7 @@ def decoded(v: np.float32) -> np.float32:
 
 
 @compiled
-def encoded(x: np.float32) -> np.float32:
+def encoded(x: Any) -> Any:
     """Give the sRGB value of linear light in 0..1."""
     q = np.sqrt(np.sqrt(x))
     p = ((((((_Q7 * q + _Q6) * q + _Q5) * q + _Q4) * q + _Q3) * q + _Q2) * q + _Q1) * q + _Q0
@@ -74,7 +75,7 @@ def encoded(x: np.float32) -> np.float32:
 
 
 @compiled
-def cube_root(x: np.float32) -> np.float32:
+def cube_root(x: Any) -> Any:
     """Give the cube root of a value in 0..1 to some 3e-7: 1 over it by a guess from the exponent and three of Newton's steps."""
     z = np.int32(_BITS - np.float32(x).view(np.int32) // np.int32(3)).view(np.float32)
     third = x * _THIRD
@@ -85,21 +86,15 @@ def cube_root(x: np.float32) -> np.float32:
 
 
 @compiled
-def rooted(x: np.float32, straight: bool) -> np.float32:
-    """Give the cube root, or CIELAB's f with its straight part."""
-    return _F_SLOPE * x + _F_OFFSET if straight and x <= _F_KNEE else cube_root(x)
+def rooted(x: Any) -> Any:
+    """Give CIELAB's f: the cube root, and its straight part near 0."""
+    return _F_SLOPE * x + _F_OFFSET if x <= _F_KNEE else cube_root(x)
 
 
 @compiled
-def cubed(f: np.float32, straight: bool) -> np.float32:
+def cubed(f: Any) -> Any:
     """Undo `rooted`."""
-    return (f - _F_OFFSET) * _PER_F_SLOPE if straight and f <= _ROOT_KNEE else f * f * f
-
-
-@compiled
-def lightness_of_gray(v: np.float32) -> np.float32:
-    """Give CIELAB's f of a gray of sRGB value `v` in 0..1."""
-    return rooted(decoded(v), True)
+    return (f - _F_OFFSET) * _PER_F_SLOPE if f <= _ROOT_KNEE else f * f * f
 
 
 @compiled
@@ -120,44 +115,54 @@ def take_row(source: Rows, first: int, step: int, channels: int, rgb: Rows) -> N
 
 
 @compiled
-def root_row(rgb: Rows, mix: Rows, straight: bool, roots: Rows) -> None:
-    """Write the three roots of a row of sRGB values; both ``[3,W]``."""
-    width = rgb.shape[1]
-    r, g, b = roots[0], roots[1], roots[2]
+def decode_row(rgb: Rows, light: Rows) -> None:
+    """Write the linear light of a row of sRGB values; both ``[3,W]``."""
     for c in range(3):
-        plane, light = rgb[c], roots[c]
-        for x in range(width):
-            light[x] = decoded(plane[x])
-    m00, m01, m02 = mix[0, 0], mix[0, 1], mix[0, 2]
-    m10, m11, m12 = mix[1, 0], mix[1, 1], mix[1, 2]
-    m20, m21, m22 = mix[2, 0], mix[2, 1], mix[2, 2]
-    for x in range(width):
-        i, j, k = r[x], g[x], b[x]
-        r[x] = m00 * i + m01 * j + m02 * k
-        g[x] = m10 * i + m11 * j + m12 * k
-        b[x] = m20 * i + m21 * j + m22 * k
-    for c in range(3):
-        root = roots[c]
-        if straight:
-            for x in range(width):
-                root[x] = rooted(root[x], True)
-        else:
-            for x in range(width):
-                root[x] = cube_root(root[x])
+        plane, made = rgb[c], light[c]
+        for x in range(len(plane)):
+            made[x] = decoded(plane[x])
 
 
 @compiled
-def lightness_row(rgb: Rows, roots: Rows, space: int, made: Rows) -> None:
-    """Write the lightness, 0..1, of a row: L of CIELAB or Oklab, HSV's V, or YCbCr's Y."""
+def mix_row(light: Rows, mix: Rows, made: Rows) -> None:
+    """Write three mixtures of a row of three values; both ``[3,W]``, possibly the same."""
+    r, g, b = light[0], light[1], light[2]
+    p, q, t = made[0], made[1], made[2]
+    m00, m01, m02 = mix[0, 0], mix[0, 1], mix[0, 2]
+    m10, m11, m12 = mix[1, 0], mix[1, 1], mix[1, 2]
+    m20, m21, m22 = mix[2, 0], mix[2, 1], mix[2, 2]
+    for x in range(len(r)):
+        i, j, k = r[x], g[x], b[x]
+        p[x] = m00 * i + m01 * j + m02 * k
+        q[x] = m10 * i + m11 * j + m12 * k
+        t[x] = m20 * i + m21 * j + m22 * k
+
+
+@compiled
+def root_row(light: Rows, roots: Rows) -> None:
+    """Write CIELAB's three roots of a row of linear R, G, B; both ``[3,W]``."""
+    mix_row(light, MIX, roots)
+    for c in range(3):
+        root = roots[c]
+        for x in range(len(root)):
+            root[x] = rooted(root[x])
+
+
+@compiled
+def lightness_row(rgb: Rows, light: Rows, space: int, made: Rows) -> None:
+    """Write the lightness, 0..1, of a row, ``[3,W]`` as sRGB values and as linear light: L, Oklab's L, HSV's V, or YCbCr's Y."""
     width = len(made)
     if space == LAB:
-        y = roots[1]
+        r, g, b = light[0], light[1], light[2]
         for x in range(width):
-            made[x] = np.float32(1.16) * y[x] - np.float32(0.16)
+            made[x] = np.float32(1.16) * rooted(MIX[1, 0] * r[x] + MIX[1, 1] * g[x] + MIX[1, 2] * b[x]) - np.float32(0.16)
     elif space == OKLAB:
-        l, m, s = roots[0], roots[1], roots[2]
+        r, g, b = light[0], light[1], light[2]
         for x in range(width):
-            made[x] = _OK_L[0] * l[x] + _OK_L[1] * m[x] + _OK_L[2] * s[x]
+            k = cube_root(OKLAB_MIX[0, 0] * r[x] + OKLAB_MIX[0, 1] * g[x] + OKLAB_MIX[0, 2] * b[x])
+            m = cube_root(OKLAB_MIX[1, 0] * r[x] + OKLAB_MIX[1, 1] * g[x] + OKLAB_MIX[1, 2] * b[x])
+            s = cube_root(OKLAB_MIX[2, 0] * r[x] + OKLAB_MIX[2, 1] * g[x] + OKLAB_MIX[2, 2] * b[x])
+            made[x] = _OK_L * k + _OK_M * m + _OK_S * s
     else:
         r, g, b = rgb[0], rgb[1], rgb[2]
         if space == HSV:
@@ -183,12 +188,12 @@ def sample_lightness(source: Rows, channels: int, space: int, step: int, first: 
         out: ``[h,w]``, 0..1.
     """
     width = out.shape[1]
-    rgb, roots = np.empty((3, width), np.float32), np.empty((3, width), np.float32)
+    rgb, light = np.empty((3, width), np.float32), np.empty((3, width), np.float32)
     for j in range(len(out)):
         take_row(source[first + j * step], first, step, channels, rgb)
-        if space == LAB or space == OKLAB:
-            root_row(rgb, MIXES[space], space == LAB, roots)
-        lightness_row(rgb, roots, space, out[j])
+        if space < HSV:
+            decode_row(rgb, light)
+        lightness_row(rgb, light, space, out[j])
 
 
 @compiled
@@ -208,47 +213,32 @@ def between_row(planes: Rows, place: float, columns: NDArray[np.int64], shares: 
 
 @compiled
 def steps_row(light: Rows, change: Rows, space: int, made: Rows) -> None:
-    """Write by how much the roots move for a change of the lightness; where it is V or Y, by what the change does to a gray."""
+    """Write by how much the roots move for a change of the lightness: by what it does to those of a gray."""
     width = len(made)
     if space == LAB:
         for x in range(width):
             made[x] = (min(max(light[x] + change[x], _ZERO), _ONE) - light[x]) * _PER_LAB
     elif space == OKLAB:
         for x in range(width):
-            made[x] = min(max(light[x] + change[x], _ZERO), _ONE) - light[x]
+            before, after = light[x], min(max(light[x] + change[x], _ZERO), _ONE)
+            made[x] = rooted(after * after * after) - rooted(before * before * before)
     else:
         for x in range(width):
-            made[x] = lightness_of_gray(min(max(light[x] + change[x], _ZERO), _ONE)) - lightness_of_gray(light[x])
+            made[x] = rooted(decoded(min(max(light[x] + change[x], _ZERO), _ONE))) - rooted(decoded(light[x]))
 
 
 @compiled
-def unroot_row(roots: Rows, steps: Rows, unmix: Rows, straight: bool, light: Rows) -> None:
+def unroot_row(roots: Rows, steps: Rows, light: Rows) -> None:
     """Write the linear R, G, B of a row of roots moved by `steps`; they may leave 0..1."""
-    width = len(steps)
-    r, g, b = light[0], light[1], light[2]
     for c in range(3):
         root, plane = roots[c], light[c]
-        if straight:
-            for x in range(width):
-                plane[x] = cubed(root[x] + steps[x], True)
-        else:
-            for x in range(width):
-                f = root[x] + steps[x]
-                plane[x] = f * f * f
-    m00, m01, m02 = unmix[0, 0], unmix[0, 1], unmix[0, 2]
-    m10, m11, m12 = unmix[1, 0], unmix[1, 1], unmix[1, 2]
-    m20, m21, m22 = unmix[2, 0], unmix[2, 1], unmix[2, 2]
-    for x in range(width):
-        i, j, k = r[x], g[x], b[x]
-        r[x] = m00 * i + m01 * j + m02 * k
-        g[x] = m10 * i + m11 * j + m12 * k
-        b[x] = m20 * i + m21 * j + m22 * k
+        for x in range(len(steps)):
+            plane[x] = cubed(root[x] + steps[x])
+    mix_row(light, UNMIX, light)
 
 
 @compiled
-def keep_in_gamut(
-    roots: Rows, steps: Rows, unmix: Rows, straight: bool, light: Rows, who: NDArray[np.int64], those: Rows, good: Rows
-) -> None:
+def keep_in_gamut(roots: Rows, steps: Rows, light: Rows, who: NDArray[np.int64], those: Rows, good: Rows) -> None:
     """Shorten the steps of those pixels that left the gamut to where it ends, by halving, and write their linear R, G, B anew.
 
     `who` ``[W]``, `those` ``[4,W]`` and `good` ``[W]`` are room to work in: the pixels are put side by side, for the processor's vectors.
@@ -261,26 +251,26 @@ def keep_in_gamut(
             count += 1
     if count == 0:
         return
-    l, m, s, step, share = those[0][:count], those[1][:count], those[2][:count], those[3][:count], good[:count]
+    f0, f1, f2, step, share = those[0][:count], those[1][:count], those[2][:count], those[3][:count], good[:count]
     for n in range(count):
         x = who[n]
-        l[n], m[n], s[n], step[n], share[n] = roots[0, x], roots[1, x], roots[2, x], steps[x], _ZERO
+        f0[n], f1[n], f2[n], step[n], share[n] = roots[0, x], roots[1, x], roots[2, x], steps[x], _ZERO
     reach = _ONE
     for _ in range(8):
         reach *= _HALF
         for n in range(count):
             f = (share[n] + reach) * step[n]
-            i, j, k = cubed(l[n] + f, straight), cubed(m[n] + f, straight), cubed(s[n] + f, straight)
-            r = unmix[0, 0] * i + unmix[0, 1] * j + unmix[0, 2] * k
-            g = unmix[1, 0] * i + unmix[1, 1] * j + unmix[1, 2] * k
-            b = unmix[2, 0] * i + unmix[2, 1] * j + unmix[2, 2] * k
+            i, j, k = cubed(f0[n] + f), cubed(f1[n] + f), cubed(f2[n] + f)
+            r = UNMIX[0, 0] * i + UNMIX[0, 1] * j + UNMIX[0, 2] * k
+            g = UNMIX[1, 0] * i + UNMIX[1, 1] * j + UNMIX[1, 2] * k
+            b = UNMIX[2, 0] * i + UNMIX[2, 1] * j + UNMIX[2, 2] * k
             inside = min(r, min(g, b)) >= _LOW and max(r, max(g, b)) <= _HIGH
             share[n] += reach if inside else _ZERO
     for n in range(count):
         x, f = who[n], share[n] * step[n]
-        i, j, k = cubed(l[n] + f, straight), cubed(m[n] + f, straight), cubed(s[n] + f, straight)
+        i, j, k = cubed(f0[n] + f), cubed(f1[n] + f), cubed(f2[n] + f)
         for c in range(3):
-            light[c, x] = unmix[c, 0] * i + unmix[c, 1] * j + unmix[c, 2] * k
+            light[c, x] = UNMIX[c, 0] * i + UNMIX[c, 1] * j + UNMIX[c, 2] * k
 
 
 @compiled
@@ -310,19 +300,19 @@ def shift_lightness(
         place = max((x - first) / step, 0.0)
         columns[x] = min(int(place), gains.shape[1] - 1)
         shares[x] = np.float32(min(place - columns[x], 1.0))
-    straight = space != OKLAB
     for y in range(height):
         take_row(source[y], 0, 1, channels, rgb)
-        root_row(rgb, MIXES[space], straight, roots)
-        lightness_row(rgb, roots, space, p)
+        decode_row(rgb, light)
+        root_row(light, roots)
+        lightness_row(rgb, light, space, p)
         place = (y - first) / step
         between_row(gains, place, columns, shares, line, change)
         between_row(offsets, place, columns, shares, line, steps)
         for x in range(width):
             change[x] = share * (change[x] * p[x] + steps[x])
         steps_row(p, change, space, steps)
-        unroot_row(roots, steps, UNMIXES[space], straight, light)
-        keep_in_gamut(roots, steps, UNMIXES[space], straight, light, who, those, good)
+        unroot_row(roots, steps, light)
+        keep_in_gamut(roots, steps, light, who, those, good)
         made, given = out[y], source[y]
         for c in range(channels):
             plane, before = light[c], rgb[c]

@@ -38,7 +38,7 @@ class LBCLAHE(FrameOperation):
 
     A frame's lightness is cut into tiles, each tile's histogram (512 bins) is clipped and cumulated to a tone curve, and the curves
     of neighbouring tiles are blended by distance and by whose pixels they are made for. What the curves change is smoothed by a guided
-    filter that knows the noise, so that edges get no halo and noise no gain; lightness is moved along L of CIELAB (or Oklab) with a and b
+    filter that knows the noise, so that edges get no halo and noise no gain; lightness is moved along L of CIELAB with a and b
     kept. In a clip the curves are averaged around keyframes half a second apart and interpolated between them, so nothing flickers.
 
     Sources: Zuiderveld, "Contrast limited adaptive histogram equalization", Graphics Gems IV, 1994. Parameters from features: Campos et
@@ -49,14 +49,14 @@ class LBCLAHE(FrameOperation):
     strength: float = setting(1.0, "How much of the change is made. 0 changes nothing.", low=0, high=1, step=0.01)
     mode: Literal["learned", "rule_based", "fixed"] = setting(
         "learned",
-        "Who chooses clip limit and tiles. learned: a small regressor trained on degraded pictures. rule_based: from the range of lightness, "
-        "the noise and the evenness of the light. fixed: the two settings below.",
+        "Who chooses clip limit and tiles. learned: a small regressor trained on degraded pictures. rule_based: from the range of "
+        "lightness, the noise and the evenness of the light. fixed: the two settings below.",
     )
     clip_limit: float = setting(2.0, "For fixed: no tone's contrast is raised by more than this. 1 changes next to nothing.",
                                 low=1, high=10, step=0.1, unit="times")
     tiles: int = setting(8, "For fixed: tiles along each side. More of them work more locally.", low=1, high=32)
     space: Literal["lab", "oklab", "hsv", "ycbcr"] = setting(
-        "lab", "Which lightness is equalised: L of CIELAB, L of Oklab, V of HSV, or Y of YCbCr. Hue and chroma are kept with each.")
+        "lab", "Which lightness is equalised: L of CIELAB, L of Oklab, V of HSV, or Y of YCbCr. a and b of CIELAB are kept with each.")
     locality: float = setting(
         0.6, "Share of a tile's own histogram in its curve; the rest is the whole frame's. 1 is the classic method, 0 one curve for all.",
         low=0, high=1, step=0.05)
@@ -127,8 +127,8 @@ class LBCLAHE(FrameOperation):
             return self._tones_of(self._plane(frame))
         if self.shots is None:
             raise SettingError(
-                'LBCLAHE: over_time is "shot", and the shots of the clip are not known yet. Run it with `run`, or call `survey` on the whole '
-                'clip first, or choose over_time "frame".')
+                'LBCLAHE: over_time is "shot", and the shots of the clip are not known yet. Run it with `run`, or call `survey` on the '
+                'whole clip first, or choose over_time "frame".')
         later = [shot for shot in self.shots if shot.first <= index]
         return Tones(*(later[-1] if later else self.shots[0]).at(index))
 
