@@ -62,7 +62,7 @@ def quality_at(surface: torch.Tensor, clip: torch.Tensor, tiles: torch.Tensor) -
     return above * (1 - across) + below * across
 
 
-def fitted(found: Any, surface: Any, steps: int = 3000) -> predict.Regressor:
+def fitted(found: Any, surface: Any, steps: int = 1200) -> predict.Regressor:
     """Fit the perceptron to features ``[N,20]`` and qualities ``[N,8,4]``."""
     torch.set_num_threads(1)  # so small a net is slower on more, and the sums keep their order
     torch.manual_seed(SEED)

@@ -96,7 +96,7 @@ def test_at_opencvs_entropy_noise_in_shadows_and_order_errors_are_far_lower(dark
     assert order_errors(dark, made) <= 0.8 * order_errors(dark, peer)
 
 
-@pytest.mark.parametrize("space, most", [("lab", 0.02), ("hsv", 0.02), ("ycbcr", 0.02), ("oklab", 0.45)])
+@pytest.mark.parametrize("space, most", [("lab", 0.02), ("hsv", 0.02), ("ycbcr", 0.02), ("oklab", 0.02)])
 @pytest.mark.parametrize("which", ["portrait", "dark"])
 def test_hue_and_chroma_are_kept(space, most, which, request):
     frame = request.getfixturevalue(which)
@@ -119,9 +119,9 @@ def test_an_edge_gets_no_halo():
     frame += np.random.default_rng(1).normal(0, 0.004, (256, 256, 1)).astype(np.float32)
     made = lightness(fixed(4.0)(frame)[0]).mean(0)
     for side in (made[20:127], made[130:236]):
-        assert np.ptp(cv2.blur(side[None], (5, 1))) < 0.02
+        assert np.ptp(cv2.blur(side[None], (5, 1))) < 0.01
     peer = lightness(opencv_clahe(frame, 4.0)).mean(0)
-    assert max(np.ptp(cv2.blur(side[None], (5, 1))) for side in (peer[20:127], peer[130:236])) > 0.04
+    assert max(np.ptp(cv2.blur(side[None], (5, 1))) for side in (peer[20:127], peer[130:236])) > 0.02
 
 
 def test_flat_noise_is_not_raised_where_contrast_is(dark):

@@ -18,8 +18,8 @@ MODES = ("learned", "rule_based", "fixed")
 
 
 def small(name, gain=1.0):
-    picture = getattr(data, name)().astype(np.float32)[::6, ::6, :3] / 255
-    return np.ascontiguousarray(picture[:64, :80] * np.float32(gain))
+    picture = getattr(data, name)().astype(np.float32)[::5, ::5, :3] / 255
+    return np.ascontiguousarray(picture[:60, :80] * np.float32(gain))
 
 
 def still(picture, frames, sigma=0.0, seed=0):
