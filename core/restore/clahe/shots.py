@@ -50,7 +50,8 @@ class CutWatch:
             return False
         change, alike = float(np.abs(thumb - before).mean()), _likeness(thumb, before)
         usual = float(np.median(self._changes)) if self._changes else math.inf
-        cut = change > _LEAST and (alike < 0.3 or (alike < 0.8 and change > _STANDS_OUT * usual))
+        unlike = alike < 0.3 or (alike < 0.6 and change > 4 * _LEAST)
+        cut = change > _LEAST and (unlike or (alike < 0.8 and change > _STANDS_OUT * usual))
         if not cut:
             self._changes.append(change)
         return cut
