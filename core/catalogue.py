@@ -15,14 +15,18 @@ from .masked import Mask, Masked
 from .operation import Chain, Operation
 from .restore.sharpen import Sharpen
 from .settings import SettingError, known_settings, settings_of
+from .video.colour import LEARNT, ColorMatch
+from .video.temporal import TemporalConsistency
 
 OPERATIONS: dict[str, type[Operation]] = {
+    "colormatch": ColorMatch,
     "frameadjust": FrameAdjust,
     "sharpen": Sharpen,
+    "temporalconsistency": TemporalConsistency,
 }
 """Every operation that can be named; the name is the class name in lower case."""
 
-_LEARNT = {"frameadjust": ("clip_mean",)}
+_LEARNT = {"colormatch": LEARNT, "frameadjust": ("clip_mean",)}
 """Entries of an operation's JSON that are no settings: what a survey found. Such a class reads its own JSON, by `from_json`."""
 
 
