@@ -3,10 +3,12 @@ from __future__ import annotations
 
 from .audio_encode import AudioEncode
 from .clean_speech import CleanSpeech
+from .diff2lip_generate import Diff2LipGenerate
 from .export_speech_reference import ExportSpeechReference
 from .frame_adjust import FrameAdjust
 from .inspect_arrays import InspectArrays
 from .lip_mask import LipMask
+from .load_diff2lip import LoadDiff2Lip
 from .names import PREFIX
 from .paste_back import PasteBack
 from .render_video import RenderVideo
@@ -18,10 +20,12 @@ from .video_align import VideoAlign
 _DISPLAY_NAMES = {
     AudioEncode: "Audio Encode",
     CleanSpeech: "Clean Speech",
+    Diff2LipGenerate: "Diff2Lip Generate",
     ExportSpeechReference: "Export Speech Reference",
     FrameAdjust: "Frame Adjust",
     InspectArrays: "Inspect Arrays",
     LipMask: "Lip Mask",
+    LoadDiff2Lip: "Load Diff2Lip",
     PasteBack: "Paste Back",
     RenderVideo: "Render Video",
     Sharpen: "Sharpen",

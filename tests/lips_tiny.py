@@ -79,7 +79,7 @@ def face_clip(count: int, height: int = 160, width: int = 200, channels: int = 3
 
 def face_track(count: int, fps: Fraction = Fraction(25), missing: tuple[int, ...] = (), height: int = 160, width: int = 200) -> FaceTrack:
     """A face that drifts through the middle of the frame; not seen in the frames named."""
-    points = [None if i in missing else FACE + (width / 2 + 0.7 * i % 5, height / 2 + 0.3 * i % 3) for i in range(count)]
+    points = [None if i in missing else FACE + np.array([width / 2 + 0.7 * i % 5, height / 2 + 0.3 * i % 3]) for i in range(count)]
     return track_from_points(points, "points5", (height, width), fps)
 
 

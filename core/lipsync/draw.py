@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -109,26 +109,27 @@ def draw(
 
 def _drawn(
     model: LipModel, inputs: LipInputs, walk: Walk, earlier: Tensor | None, missing: Sequence[int], tell: _Told, preview: Preview | None,
-) -> list[tuple[int, Drawn]]:
+) -> Iterator[tuple[int, Drawn]]:
     """Draw the faces at these places, fewer at a time whenever memory runs out."""
-    made: list[tuple[int, Drawn]] = []
+    done = 0
     size = limit = len(missing)
-    while len(made) < len(missing):
+    while done < len(missing):
         try:
             with model.held(walk.precision, min(limit, _ASKED)) as network:
                 size = min(limit, model.faces_at_once(walk.batch, network.device, network.precision))
-                while len(made) < len(missing):
-                    places = missing[len(made) : len(made) + size]
-                    made += zip(places, _batch(network, inputs, walk, earlier, places, tell, preview), strict=True)
+                while done < len(missing):
+                    places = missing[done : done + size]
+                    made = _batch(network, inputs, walk, earlier, places, tell, preview)
+                    done += len(places)
+                    yield from zip(places, made, strict=True)
                     tell.finished(len(places) * walk.evaluations)
         except Exception as error:
             if not model.runtime.ran_out(error) or size < 2:
                 raise
             limit = size // 2
             _log.warning("Diff2Lip: memory is full (%s); it goes on with %d faces at a time.", str(error).split("\n")[0], limit)
-        if len(made) < len(missing) and torch.cuda.is_available():
+        if done < len(missing) and torch.cuda.is_available():
             torch.cuda.empty_cache()  # outside the handler, which would keep the failed batch alive
-    return made
 
 
 def _batch(

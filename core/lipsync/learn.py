@@ -14,6 +14,7 @@ from ..operation import Numbered
 from ..progress import Progress, part
 from .condition import assemble
 from .draw import draw
+from .network import SIZE
 from .reference import reference_frame
 from .samplers import auto
 from .samplers.auto import Plan
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _MOST_PILOTS = 4
 _FRAMES_A_PILOT = 50
+_SAMPLE = 24  # faces that colours are measured on
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,20 @@ def learn(operation: LipSync, clip: Iterable[Numbered], progress: Progress) -> L
     if pair:
         known = Learnt(reference, plan, (*figures, *_distance(operation, known, faces, pair, part(progress, parts - 1, parts))), True)
     return known
+
+
+def sample(operation: LipSync, clip: Iterable[Numbered], progress: Progress) -> tuple[Frames, Frames]:
+    """Draw a few faces spread over the clip; give them, and the same faces as they were cut, ``[N,128,128,3]`` each."""
+    drawn = [i for i in range(operation.track.start, operation.track.stop) if operation.wanted(i)]
+    chosen = drawn[:: -(-len(drawn) // _SAMPLE)] if drawn else []
+    faces = _gathered(operation, clip, set(chosen))
+    if not faces:
+        nothing: Frames = np.empty((0, SIZE, SIZE, 3), np.float32)
+        return nothing, nothing
+    cut = np.stack([faces[i] for i in chosen])
+    walk = operation.walk_with(operation.learnt).in_full()
+    made = draw(operation.model, operation.inputs(cut, chosen, operation.learnt.reference), walk, progress=progress)
+    return np.stack([face.picture for face in made]), cut
 
 
 def _pilots(drawn: Sequence[int]) -> list[int]:

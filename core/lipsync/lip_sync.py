@@ -22,7 +22,8 @@ from ..upscale.region import faded
 from .condition import LipInputs, assemble, lower_part, start_noise
 from .cutter import Cutter, cutter
 from .draw import Preview, Walk, draw
-from .learn import Learnt, learn
+from .finish import matched, wants_colours
+from .learn import Learnt, learn, sample
 from .ledger import Ledger
 from .lip_settings import LipSettings
 from .model import Drawn, LipModel
@@ -93,7 +94,7 @@ class LipSync(Operation, LipSettings):
     def needs_survey(self) -> bool:
         """Say whether the reference, the number of evaluations or the distance of a shortcut is still to be found in the clip."""
         wanted = self.reference != "same" or self.preset == "auto" or self.shortcut
-        return (wanted and not self.learnt.complete) or self.finish.needs_survey
+        return (wanted and not self.learnt.complete) or (self.finish.needs_survey and bool(self.track.found.any()))
 
     @property
     def shortcut(self) -> bool:
@@ -124,7 +125,10 @@ class LipSync(Operation, LipSettings):
         ready = self
         if not self.learnt.complete:
             ready = replace(self, learnt=learn(self, clip, progress))
-        if ready.finish.needs_survey:
+        if wants_colours(ready.finish):
+            drawn, faces = sample(ready, clip, progress)
+            ready = replace(ready, finish=matched(ready.finish, drawn, faces, self.track.stop)) if len(faces) else ready
+        if ready.finish.needs_survey and self.track.found.any():
             ready = replace(ready, finish=ready.finish.survey(_Drawn(ready, clip), progress))
         return ready
 
