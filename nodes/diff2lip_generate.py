@@ -64,7 +64,7 @@ class Diff2LipGenerate:
                 **widgets(LipSettings), **widgets(FinishSettings),
                 "length": (["trim", "hold", "loop", "bounce"], {"default": "trim", "tooltip": (
                     "When the sound is longer than the clip. trim: cut the sound, as many frames come out as went in. hold: stay on the "
-                    "last frame. loop: start over. bounce: run back and forth. A shorter sound is followed by silence, the mouth at rest.")}),
+                    "last frame. loop: start over. bounce: run back and forth. A shorter sound is followed by silence.")}),
             },
             "optional": {
                 "images": ("IMAGE", {"tooltip": "The frames that were tracked. Link these or a video."}),

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -136,13 +137,15 @@ def _batch(
     network: LipNetwork, inputs: LipInputs, walk: Walk, earlier: Tensor | None, places: Sequence[int], tell: _Told, preview: Preview | None,
 ) -> list[Drawn]:
     """Draw one micro-batch."""
+    began = time.monotonic()
     rows = torch.tensor(places)
     own = inputs.rows(rows)
     given = own.to(network.device)
     before = None if earlier is None else earlier[rows].to(network.device)
     sampled, spent = _walked(network, given, walk, before, tell.within(len(places)), _shown(preview, own))
     pictures = composite(sampled.clean.cpu(), own)
-    return [Drawn(picture.copy(), int(count), float(error))
+    seconds = (time.monotonic() - began) / len(places)
+    return [Drawn(picture.copy(), int(count), float(error), seconds)
             for picture, count, error in zip(pictures, spent.tolist(), sampled.error.tolist(), strict=True)]
 
 

@@ -18,21 +18,21 @@ class Ledger:
     Attributes:
         evaluations: by absolute index of the frame; 0 where it passed as it came.
         errors: estimated, by absolute index; NaN where the sampler has no estimate.
-        seconds: spent on drawing.
+        seconds: that drawing took, by absolute index.
     """
 
     evaluations: dict[int, int] = field(default_factory=dict)
     errors: dict[int, float] = field(default_factory=dict)
-    seconds: float = 0.0
+    seconds: dict[int, float] = field(default_factory=dict)
 
-    def note(self, start: int, count: int, drawn: dict[int, Drawn], seconds: float) -> None:
+    def note(self, start: int, count: int, drawn: dict[int, Drawn]) -> None:
         """Write down a run of `count` frames from `start`, of which some were drawn."""
-        self.seconds += seconds
         for index in range(start, start + count):
             made = drawn.get(index)
             if made is not None or index not in self.evaluations:
                 self.evaluations[index] = made.evaluations if made else 0
                 self.errors[index] = made.error if made else math.nan
+                self.seconds[index] = made.seconds if made else 0.0
 
     def report(self, title: str, figures: dict[str, Any]) -> Report:
         """Give the figures of the run after those handed in."""
@@ -44,12 +44,13 @@ class Ledger:
             made["passed frames"] = ranges(passed)
         if drawn:
             made["evaluations a frame"] = float(np.mean([self.evaluations[i] for i in drawn]))
-            known = [self.errors[i] for i in drawn if not math.isnan(self.errors[i])]
+            known = [self.errors[i] for i in drawn if self.errors[i] > 0]  # neither NaN nor the 0 of a walk too short for an estimate
             if known:
                 made["estimated error, median (-1..1)"] = float(np.median(known))
                 made["estimated error, worst (-1..1)"] = max(known)
-            made["drawing (s)"] = self.seconds
-            made["drawing (frames/s)"] = len(drawn) / max(self.seconds, 1e-9)
+            seconds = sum(self.seconds.values())
+            made["drawing (s)"] = seconds
+            made["drawing (frames/s)"] = len(drawn) / max(seconds, 1e-9)
         order = sorted(self.evaluations)
         return Report(title, {**made, **figures}, {"evaluations": tuple(float(self.evaluations[i]) for i in order)})
 

@@ -1,7 +1,6 @@
 """Lips from speech as an operation: cut the face, draw its lower half anew, finish it, put it back; for a batch or a stream."""
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -163,12 +162,11 @@ class LipSync(Operation, LipSettings):
 
     def drawn(self, frames: Frames, start: int, progress: Progress = silent) -> Frames:
         """Give the drawn faces ``[B,128,128,3]`` of consecutive frames, not yet finished."""
-        began = time.monotonic()
         faces = self.cutter.faces(frames, start)
         wanted = [i for i in range(len(frames)) if self.wanted(start + i)]
         if not wanted:
             progress(1, 1)
-            self._note(start, len(frames), {}, began)
+            self._note(start, len(frames), {})
             return faces
         leading = [i for i in wanted if not self.follows(start + i)]
         following = [i for i in wanted if i not in set(leading)]
@@ -181,7 +179,7 @@ class LipSync(Operation, LipSettings):
             made |= zip(after, self._draw(faces, start, after, walk, earlier, part(progress, 1, 2)), strict=True)
         for i, done in made.items():
             faces[i] = done.picture if self.crop == "aligned" else from_uint8(to_uint8(done.picture, rounding="truncate"))
-        self._note(start, len(frames), made, began)
+        self._note(start, len(frames), made)
         return faces
 
     def inputs(self, faces: Frames, indices: Sequence[int], reference: Frame | None) -> LipInputs:
@@ -198,9 +196,9 @@ class LipSync(Operation, LipSettings):
         begun = None if earlier is None else assemble(earlier, earlier[:1], given.mel, given.noise).face
         return draw(self.model, given, walk, begun, progress, self.preview)
 
-    def _note(self, start: int, count: int, made: dict[int, Drawn], began: float) -> None:
+    def _note(self, start: int, count: int, made: dict[int, Drawn]) -> None:
         if self.ledger is not None:
-            self.ledger.note(start, count, {start + i: done for i, done in made.items()}, time.monotonic() - began)
+            self.ledger.note(start, count, {start + i: done for i, done in made.items()})
 
     def follows(self, index: int) -> bool:
         """Say whether a frame starts from its leader's result: both drawn, with no cut between."""

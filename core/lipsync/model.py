@@ -33,11 +33,19 @@ _SHARE = 0.6  # of free memory
 
 @dataclass(frozen=True)
 class Drawn:
-    """One finished face: `picture` ``[H,W,3]`` 0..1, evaluations of the network that it took, estimated error (NaN: no estimate)."""
+    """One drawn face.
+
+    Attributes:
+        picture: ``[H,W,3]``, 0..1.
+        evaluations: of the network, that it took.
+        error: estimated, rms over the mouth in pictures of -1..1; NaN: no estimate.
+        seconds: its share of the time of its micro-batch.
+    """
 
     picture: Frame
     evaluations: int
     error: float
+    seconds: float = 0.0
 
 
 class Remembered:
