@@ -61,7 +61,7 @@ class Diff2LipGenerate:
             "required": {
                 "lips": (LIPS, {"tooltip": "The network, from Load Diff2Lip."}),
                 "track": (TRACK, {"tooltip": "The face in every frame, from Video Align or Ultra Smooth, which gives steadier lips."}),
-                **widgets(LipSettings), **widgets(FinishSettings),
+                **_drawing(), **widgets(FinishSettings),
                 "length": (["trim", "hold", "loop", "bounce"], {"default": "trim", "tooltip": (
                     "When the sound is longer than the clip. trim: cut the sound, as many frames come out as went in. hold: stay on the "
                     "last frame. loop: start over. bounce: run back and forth. A shorter sound is followed by silence.")}),
@@ -112,6 +112,13 @@ class Diff2LipGenerate:
         else:
             return (*(nothing,) * 4, chain, blocked("Diff2Lip Generate: nothing was drawn, so there is nothing to report."))
         return (*parts, chain, lip_report(working, whole, sound, ledger))
+
+
+def _drawing() -> dict[str, Any]:
+    """Give the widgets of the drawing, with a seed that stays: a new one at every run would only draw other lips of the same kind."""
+    entries = widgets(LipSettings)
+    entries["seed"][1]["control_after_generate"] = False
+    return entries
 
 
 def _streamed(operation: LipSync, whole: Lengthened, video: Any, audio: EncodeAudio, progress: Progress) -> tuple[LipSync, Any]:
