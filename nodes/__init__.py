@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from .audio_encode import AudioEncode
 from .clean_speech import CleanSpeech
+from .color_match import ColorMatch
 from .diff2lip_generate import Diff2LipGenerate
 from .export_speech_reference import ExportSpeechReference
 from .frame_adjust import FrameAdjust
@@ -14,12 +15,14 @@ from .paste_back import PasteBack
 from .render_video import RenderVideo
 from .sharpen import Sharpen
 from .super_resolve import SuperResolve
+from .temporal_consistency import TemporalConsistency
 from .ultra_smooth import UltraSmooth
 from .video_align import VideoAlign
 
 _DISPLAY_NAMES = {
     AudioEncode: "Audio Encode",
     CleanSpeech: "Clean Speech",
+    ColorMatch: "Color Match",
     Diff2LipGenerate: "Diff2Lip Generate",
     ExportSpeechReference: "Export Speech Reference",
     FrameAdjust: "Frame Adjust",
@@ -30,6 +33,7 @@ _DISPLAY_NAMES = {
     RenderVideo: "Render Video",
     Sharpen: "Sharpen",
     SuperResolve: "Super Resolve",
+    TemporalConsistency: "Temporal Consistency",
     UltraSmooth: "Ultra Smooth",
     VideoAlign: "Video Align",
 }
