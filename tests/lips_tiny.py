@@ -35,7 +35,7 @@ class TinyLips(nn.Module):
         return torch.float32
 
     @property
-    def device(self):
+    def placement(self):
         return self.first.weight.device
 
     def placed(self, device):

@@ -117,7 +117,7 @@ def _drawn(
     while done < len(missing):
         try:
             with model.held(walk.precision, min(limit, _ASKED)) as network:
-                size = min(limit, model.faces_at_once(walk.batch, network.device, network.precision))
+                size = min(limit, model.faces_at_once(walk.batch, network.placement, network.precision))
                 while done < len(missing):
                     places = missing[done : done + size]
                     made = _batch(network, inputs, walk, earlier, places, tell, preview)
@@ -140,8 +140,8 @@ def _batch(
     began = time.monotonic()
     rows = torch.tensor(places)
     own = inputs.rows(rows)
-    given = own.to(network.device)
-    before = None if earlier is None else earlier[rows].to(network.device)
+    given = own.to(network.placement)
+    before = None if earlier is None else earlier[rows].to(network.placement)
     sampled, spent = _walked(network, given, walk, before, tell.within(len(places)), _shown(preview, own))
     pictures = composite(sampled.clean.cpu(), own)
     seconds = (time.monotonic() - began) / len(places)

@@ -122,8 +122,8 @@ def _planned(operation: LipSync, faces: dict[int, Frame], pilots: Sequence[int],
     stacked: Frames = np.stack([faces[i] for i in pilots])
     given = operation.inputs(stacked, pilots, reference)
     with operation.model.held(operation.precision, len(pilots)) as network:
-        given = given.to(network.device)
-        together = len(given) if network.device.type != "cpu" else 1  # on a processor one at a time, as they will be drawn
+        given = given.to(network.placement)
+        together = len(given) if network.placement.type != "cpu" else 1  # on a processor one at a time, as they will be drawn
         runs = [given.rows(slice(k, k + together)) for k in range(0, len(given), together)]
         each = [network.bound_to(network.prepare(run.cond, run.mask, run.ref, run.mel)) for run in runs]
 

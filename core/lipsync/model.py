@@ -27,7 +27,7 @@ BYTES_A_FACE = {torch.float32: 160 * 2**20, torch.bfloat16: 100 * 2**20, torch.f
 MOST_FACES = 32
 """No more faces at once, however much memory there is: beyond it nothing gets faster."""
 
-_KEPT_FACES = 1024
+_KEPT_FACES = 256  # 48 MiB
 _SHARE = 0.6  # of free memory
 
 

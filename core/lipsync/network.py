@@ -96,8 +96,8 @@ class LipNetwork(nn.Module):
         return self._first.weight.dtype
 
     @property
-    def device(self) -> torch.device:
-        """Give the device that the weights are on."""
+    def placement(self) -> torch.device:
+        """Give the device that the weights are on; not called `device`, since ComfyUI writes one of its own onto its modules."""
         return self._first.weight.device
 
     def use_precision(self, precision: torch.dtype) -> LipNetwork:
