@@ -9,6 +9,8 @@ from .face.align import AlignFace
 from .face.on_face import OnFace
 from .face.smooth.savgol import TemporalBlend
 from .face.track import FaceTrack
+from .lipsync.lip_json import read as read_lips
+from .lipsync.lip_sync import LipSync
 from .masked import Mask, Masked
 from .operation import Chain, Operation
 from .restore.clahe.lbclahe import LBCLAHE
@@ -94,6 +96,8 @@ def operation_from_json(plain: Any) -> Operation:
     if name == OnFace.name():
         worked = operation_from_json(entries.pop("operation", None))
         return OnFace(**{**entries, "operation": worked, "track": FaceTrack.from_json(entries.get("track"))})
+    if name == LipSync.name():
+        return read_lips(entries, operation_from_json)
     if name == TemporalBlend.name():
         return TemporalBlend(**entries)
     cls: Any = _class_named(name)

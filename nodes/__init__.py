@@ -5,11 +5,13 @@ from .audio_encode import AudioEncode
 from .clean_speech import CleanSpeech
 from .color_match import ColorMatch
 from .compare import Compare
+from .diff2lip_generate import Diff2LipGenerate
 from .export_speech_reference import ExportSpeechReference
 from .frame_adjust import FrameAdjust
 from .inspect_arrays import InspectArrays
 from .lb_clahe import LBCLAHE
 from .lip_mask import LipMask
+from .load_diff2lip import LoadDiff2Lip
 from .names import PREFIX
 from .paste_back import PasteBack
 from .render_video import RenderVideo
@@ -24,11 +26,13 @@ _DISPLAY_NAMES = {
     CleanSpeech: "Clean Speech",
     Compare: "Compare",
     ColorMatch: "Color Match",
+    Diff2LipGenerate: "Diff2Lip Generate",
     ExportSpeechReference: "Export Speech Reference",
     FrameAdjust: "Frame Adjust",
     InspectArrays: "Inspect Arrays",
     LBCLAHE: "LB-CLAHE",
     LipMask: "Lip Mask",
+    LoadDiff2Lip: "Load Diff2Lip",
     PasteBack: "Paste Back",
     RenderVideo: "Render Video",
     Sharpen: "Sharpen",
