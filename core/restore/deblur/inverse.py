@@ -1,9 +1,4 @@
-"""The regularised inverse of a known blur, and the noise that it leaves.
-
-Sources: Dabov, Foi, Katkovnik and Egiazarian, "Image restoration by sparse 3D transform-domain collaborative filtering", SPIE
-Electronic Imaging 6812, 2008 (two inverses, each followed by a filter of the coloured noise); the unknown surroundings of the frame
-as missing data: Dempster, Laird and Rubin, JRSS B 39(1), 1977.
-"""
+"""The regularised inverse of a known blur, and the noise that it leaves."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -12,76 +7,78 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from ...arrays import Frame, as_float32
+from ...arrays import Frame, as_float32, as_float64
 from ...parallel import worker_count
+from ..bm3d.noise_model import LAGS, Noise
 from .extension import continued, padded_size
 from .psf import Psf
 
 Spectrum = NDArray[np.complex64]
 """Half of the spectrum of a real plane on the canvas, ``[rows, columns // 2 + 1]``."""
 
+_ROOM = 8  # px around the frame at least: autocorrelations of up to 7 px must not meet on the other side
+
 
 @dataclass(frozen=True)
 class Blur:
-    """A blur on frames of one size: the canvas that it is inverted on, and its transfer function there."""
+    """A blur of frames of one size: the canvas that it is inverted on, and its transfer function V there."""
 
     height: int
     width: int
     canvas: tuple[int, int]
     transfer: Spectrum
+    gain: NDArray[np.float32]
+
+    @property
+    def frame(self) -> tuple[slice, slice]:
+        """Give the place of the frame: in the middle of the canvas."""
+        top, left = (self.canvas[0] - self.height) // 2, (self.canvas[1] - self.width) // 2
+        return slice(top, top + self.height), slice(left, left + self.width)
 
     @classmethod
     def of(cls, psf: Psf, height: int, width: int) -> Blur:
         """Lay out a point-spread function for frames of ``height`` x ``width``; the canvas has room for its ringing around them."""
-        reach = tuple(max(8, n) for n in psf.shape)
-        canvas = padded_size(height, width, (reach[0], reach[1]))
+        rows, columns = psf.shape
+        canvas = padded_size(height, width, (max(_ROOM, rows), max(_ROOM, columns)))
         spread = np.zeros(canvas)
         places = [(np.arange(n) - n // 2) % side for n, side in zip(psf.shape, canvas, strict=True)]
         np.add.at(spread, (places[0][:, None], places[1][None]), psf)
-        return cls(height, width, canvas, scipy.fft.rfft2(spread).astype(np.complex64))
+        transfer: Spectrum = scipy.fft.rfft2(spread).astype(np.complex64)
+        return cls(height, width, canvas, transfer, as_float32(np.abs(transfer) ** 2))
 
     def spectrum(self, plane: Frame) -> Spectrum:
         """Transform a plane on the canvas."""
-        return scipy.fft.rfft2(plane, workers=worker_count())  # type: ignore[no-any-return]
+        made: Spectrum = scipy.fft.rfft2(plane, workers=worker_count())
+        return made
 
     def plane(self, spectrum: Spectrum) -> Frame:
         """Transform back."""
         return as_float32(scipy.fft.irfft2(spectrum, s=self.canvas, workers=worker_count()))
 
-    def cropped(self, plane: Frame) -> Frame:
-        """Cut the frame out of the canvas."""
-        return as_float32(plane[: self.height, : self.width])
+    def laid_out(self, plane: Frame) -> Frame:
+        """Put a plane ``[H,W]`` in the middle of the canvas, continued around it."""
+        rows, columns = self.frame
+        return as_float32(np.roll(continued(plane, self.canvas), (rows.start, columns.start), (0, 1)))
 
-    def tikhonov(self, energy: float) -> Spectrum:
-        """Give the inverse ``conj(V) / (|V|^2 + energy)``, energy = noise over the picture's power, the same at all frequencies."""
-        return (np.conj(self.transfer) / (np.abs(self.transfer) ** 2 + np.float32(energy))).astype(np.complex64)  # type: ignore[no-any-return]
+    def surrounded(self, plane: Frame, guess: Spectrum) -> Spectrum:
+        """Give the spectrum of a blurred plane ``[H,W]`` with the surroundings that a sharp guess has there when it is blurred.
 
-    def wiener(self, power: NDArray[np.float32], energy: float) -> Spectrum:
-        """Give the inverse ``conj(V) P / (|V|^2 P + energy)`` for a picture of the power spectrum P, energy in the same units."""
-        return (np.conj(self.transfer) * power / (np.abs(self.transfer) ** 2 * power + np.float32(energy))).astype(np.complex64)  # type: ignore[no-any-return]
-
-    def surrounded(self, plane: Frame, guess: Frame) -> Spectrum:
-        """Give the spectrum of a blurred plane ``[H,W]`` whose unseen surroundings are what a sharp `guess` on the canvas, blurred, has there."""
-        whole = self.plane(self.spectrum(guess) * self.transfer)
-        whole[: self.height, : self.width] = plane
+        The frame's rim was blurred with pixels that nobody saw. Taking them from the picture found so far, instead of mirroring the
+        blurred rim, is the step of expectation in Dempster, Laird and Rubin, JRSS B 39(1), 1977.
+        """
+        whole = self.plane(guess * self.transfer)
+        whole[self.frame] = plane
         return self.spectrum(whole)
 
+    def inverse(self, energy: float) -> Spectrum:
+        """Give the regularised inverse ``conj(V) / (|V|^2 + energy)``; energy is the noise's power over the picture's."""
+        made: Spectrum = np.conj(self.transfer) / (self.gain + np.float32(energy))
+        return made
 
-def inverted(blur: Blur, plane: Frame, energy: float, rounds: int) -> tuple[Frame, Spectrum]:
-    """Invert the blur of one plane, the surroundings of the frame estimated in turn with it.
-
-    Args:
-        blur: laid out for this size.
-        plane: ``[H,W]``, blurred and noisy.
-        energy: see `Blur.tikhonov`.
-        rounds: how often the surroundings are estimated anew from the inverse; 0 leaves them mirrored.
-
-    Returns:
-        The inverse ``[H,W]``, and the transfer function that it was made by, which white noise has gone through too.
-    """
-    filter_ = blur.tikhonov(energy)
-    observed = blur.spectrum(continued(plane, blur.canvas))
-    made = blur.plane(observed * filter_)
-    for _ in range(rounds):
-        made = blur.plane(blur.surrounded(plane, made) * filter_)
-    return blur.cropped(made), filter_
+    def noise_through(self, inverse: Spectrum, sigma: float) -> Noise:
+        """Give the noise that white noise of `sigma` (steps of 255) becomes by a filter on the canvas: exact."""
+        covariance = as_float64(scipy.fft.irfft2(np.abs(inverse) ** 2, s=self.canvas))
+        near = np.arange(-LAGS, LAGS + 1)
+        table = covariance[np.ix_(near, near)]
+        table = (table + table[::-1, ::-1]) / 2
+        return Noise(sigma * float(np.sqrt(covariance[0, 0])), correlation=table / table[LAGS, LAGS])
