@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from ...arrays import Frame, Frames, empty_frames
-from ...progress import Progress, part, silent
+from ...progress import Progress, silent
 from .colour import ColourSpace, from_planes, to_planes
 from .matching import BLOCK
 from .noise_model import Noise
@@ -38,7 +38,7 @@ def denoise(
     for t in range(len(frames)):
         first, last = max(0, t - radius), min(len(frames), t + radius + 1)
         out[t] = denoise_frame(frames[first:last], t - first, noise, profile, stages=stages, colour_space=colour_space,
-                               progress=part(progress, t, len(frames)))
+                               progress=share(progress, t, len(frames)))
     return out
 
 
@@ -52,9 +52,9 @@ def denoise_frame(
     planes = np.stack([to_planes(frame[..., :colours], colour_space) for frame in frames], axis=1)
     guide = planes
     if stages != "wiener":
-        guide = _staged(planes, None, noise, profile, target, part(progress, 0, 2 if stages == "all" else 1))
+        guide = _staged(planes, None, noise, profile, target, share(progress, 0, 2 if stages == "all" else 1))
     if stages != "hard":
-        made = _staged(planes, guide, noise, profile, target, part(progress, 1, 2) if stages == "all" else progress)[:, 0]
+        made = _staged(planes, guide, noise, profile, target, share(progress, 1, 2) if stages == "all" else progress)[:, 0]
     else:
         made = guide[:, target]
     out = np.empty((height, width, channels), np.float32)
@@ -77,3 +77,12 @@ def _padded(planes: Planes, step: int) -> Planes:
     """Mirror planes, the edge repeated, to at least a block and whole steps beyond it."""
     more = [max(BLOCK - n, 0) + (BLOCK - max(n, BLOCK)) % step for n in planes.shape[-2:]]
     return np.pad(planes, ((0, 0), (0, 0), (0, more[0]), (0, more[1])), mode="symmetric")
+
+
+def share(progress: Progress, index: int, parts: int) -> Progress:
+    """Give a progress for step `index` of `parts`, in hundredths: the steps need not count alike."""
+
+    def report(done: int, total: int) -> None:
+        progress(index * 100 + 100 * done // max(total, 1), parts * 100)
+
+    return report
