@@ -12,17 +12,19 @@ from .face.track import FaceTrack
 from .masked import Mask, Masked
 from .operation import Chain, Operation
 from .restore.bm3d.operation import BM3D
+from .restore.deblur.operation import Deblur
 from .restore.sharpen import Sharpen
 from .settings import SettingError, known_settings, settings_of
 
 OPERATIONS: dict[str, type[Operation]] = {
     "bm3d": BM3D,
+    "deblur": Deblur,
     "frameadjust": FrameAdjust,
     "sharpen": Sharpen,
 }
 """Every operation that can be named; the name is the class name in lower case."""
 
-_LEARNT = {"frameadjust": ("clip_mean",)}
+_LEARNT = {"frameadjust": ("clip_mean",), "bm3d": ("measured",), "deblur": ("measured", "picture")}
 """Entries of an operation's JSON that are no settings: what a survey found. Such a class reads its own JSON, by `from_json`."""
 
 

@@ -1,20 +1,22 @@
 """BM3D as an operation on clips."""
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 
-from ...arrays import Frame, Frames, empty_frames
-from ...operation import Operation
-from ...progress import Progress
-from ...settings import setting
+from ...arrays import Frame, Frames, contiguous, empty_frames
+from ...operation import Numbered, Operation
+from ...progress import Progress, silent
+from ...settings import SettingError, setting
+from ..bm3d_package.client import PackageProcess, ran
 from .denoise import denoise_frame, share
-from .estimate import white_noise_level
+from .measured import MeasuredNoise, measured_noise
 from .noise_model import Noise
-from .profile import PROFILES, PUBLISHED
+from .profile import PROFILES, PUBLISHED, Profile
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,11 @@ class BM3D(Operation):
     by sparse 3D transform-domain collaborative filtering", EUSIPCO 2007.
     """
 
-    sigma: float = setting(0.0, "Standard deviation of the noise, as the literature counts it. 0 measures it in every frame.",
+    sigma: float = setting(0.0, "Standard deviation of the noise, as the literature counts it. 0 measures it, once for the clip.",
                            low=0, high=255, step=0.5, unit="steps of 255")
+    noise: Literal["white", "correlated"] = setting(
+        "white", "white: every pixel has noise of its own. correlated: noise in blotches, as JPEG, cameras and resizing leave it; how "
+        "its pixels hang together is measured in the clip.")
     profile: Literal["fast", "balanced", "quality", "np", "lc", "high", "vn", "refilter"] = setting(
         "balanced", "How thorough to be. The published names np, lc, high, vn and refilter run the nearest of the first three.")
     radius: int = setting(0, "How many frames on either side are searched for similar blocks too. 0 denoises every frame alone.",
@@ -41,29 +46,108 @@ class BM3D(Operation):
     detail: float = setting(0.0, "Share of what was removed that is put back where the picture has texture.", low=0, high=1, step=0.05)
     strength: float = setting(1.0, "Blends the result over the source. 0 changes nothing.", low=0, high=1, step=0.05)
 
+    engine: Literal["talkies", "bm3d"] = setting(
+        "talkies", "talkies: this pack's own. bm3d: the published package, to compare with; slow, stills and white noise only, and its "
+        "licence allows non-commercial use only.")
+    measured: MeasuredNoise | None = field(default=None, kw_only=True)
+    """The noise of the clip, learnt by `survey`."""
+
+    def __post_init__(self) -> None:
+        """Check the settings, alone and together.
+
+        Raises:
+            SettingError: one is out of range, or asks the package for what it cannot do.
+        """
+        super().__post_init__()
+        if self.engine == "bm3d":
+            wrong = {"radius": self.radius > 0, "noise": self.noise != "white", "stages": self.stages == "wiener"}
+            for name in (name for name, is_wrong in wrong.items() if is_wrong):
+                raise SettingError(f"BM3D: {name} is {getattr(self, name)!r}, which the engine bm3d does not do; set engine to talkies.")
+
+    @property
+    def needs_survey(self) -> bool:
+        """Say whether the clip's noise is wanted and not known yet."""
+        return not self.identity and self.measured is None and (self.sigma == 0 or self.noise == "correlated")
+
+    def survey(self, clip: Iterable[Numbered], progress: Progress = silent) -> BM3D:
+        """Measure the noise of the whole clip."""
+        return replace(self, measured=measured_noise(clip, self.colour_space, progress))
+
     @property
     def identity(self) -> bool:
         """Say whether a strength is 0, so that nothing changes."""
         return self.strength == 0 or (self.luma_strength == 0 and self.chroma_strength == 0)
 
     def apply(self, frames: Frames, start: int, progress: Progress) -> Frames:
-        """Denoise every frame among its neighbours."""
+        """Denoise every frame among its neighbours.
+
+        Raises:
+            SettingError: the noise is to be measured, and the clip has not been surveyed.
+            PackageError: the engine bm3d is missing, or failed.
+        """
+        noise = self.removed()
+        if self.engine == "bm3d":
+            return self._by_package(frames, noise, progress)
         out = empty_frames(*frames.shape)
         for t in range(len(frames)):
             first, last = max(0, t - self.radius), min(len(frames), t + self.radius + 1)
-            self._frame(frames[first:last], t - first, share(progress, t, len(frames)), out[t])
+            made = denoise_frame(frames[first:last], t - first, noise, self.profile_that_runs, stages=self.stages,
+                                 colour_space=self.colour_space, progress=share(progress, t, len(frames)))
+            self._finish(frames[t], made, noise, out[t])
         return out
 
-    def noise_of(self, frame: Frame) -> Noise:
-        """Say what noise is removed from a frame ``[H,W,C]``: the setting, or what the frame is measured to hold."""
-        sigma = self.sigma or white_noise_level(frame)
-        return Noise(sigma * self.luma_strength, sigma * self.chroma_strength)
+    def removed(self) -> Noise:
+        """Say what noise is removed: the setting's, or the clip's.
 
-    def _frame(self, frames: Frames, target: int, progress: Progress, out: Frame) -> None:
-        source, colours = frames[target], 3 if frames.shape[-1] == 4 else frames.shape[-1]
-        noise = self.noise_of(source)
-        profile = PROFILES.get(self.profile) or PUBLISHED[self.profile]
-        made = denoise_frame(frames, target, noise, profile, stages=self.stages, colour_space=self.colour_space, progress=progress)
+        Raises:
+            SettingError: it is to be measured, and the clip has not been surveyed.
+        """
+        if self.needs_survey:
+            raise SettingError("BM3D: the noise of the clip is not measured yet. Run it with `run`, or call `survey` on the whole clip "
+                               'first, or set sigma, and noise to "white".')
+        if self.measured is None:
+            return Noise(self.sigma * self.luma_strength, self.sigma * self.chroma_strength)
+        return self.measured.noise(self.sigma, correlated=self.noise == "correlated", luma=self.luma_strength, chroma=self.chroma_strength)
+
+    @property
+    def profile_that_runs(self) -> Profile:
+        """Give the profile of the pack's own engine for the name that was asked for."""
+        return PROFILES.get(self.profile) or PUBLISHED[self.profile]
+
+    def ran(self) -> str:
+        """Say which profile runs for the one that was asked for, by the engine that is set."""
+        return ran(self.profile) if self.engine == "bm3d" else self.profile_that_runs.name
+
+    def _by_package(self, frames: Frames, noise: Noise, progress: Progress) -> Frames:
+        out = empty_frames(*frames.shape)
+        with PackageProcess() as package:
+            for t, frame in enumerate(frames):
+                made = np.array(frame)
+                colours = 3 if frame.shape[-1] == 4 else frame.shape[-1]
+                levels = noise.level(chroma=False), noise.level(chroma=True)
+                made[..., :colours] = package.denoise(contiguous(frame[..., :colours]), levels, ran(self.profile), self.stages,
+                                                      self.colour_space, progress, t, len(frames))
+                self._finish(frame, made, noise, out[t])
+                progress(t + 1, len(frames))
+        return out
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the settings, and the clip's noise where it is known."""
+        return super().to_json() | ({} if self.measured is None else {"measured": self.measured.to_json()})
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> BM3D:
+        """Read back what `to_json` gave, less ``"op"``.
+
+        Raises:
+            SettingError: the clip's noise is none, or a setting is wrong.
+        """
+        measured = plain.get("measured")
+        return cls(**{**plain, "measured": None if measured is None else MeasuredNoise.from_json(measured)})
+
+    def _finish(self, source: Frame, made: Frame, noise: Noise, out: Frame) -> None:
+        """Put detail back, blend and clip one frame."""
+        colours = 3 if source.shape[-1] == 4 else source.shape[-1]
         out[:] = source
         clean, noisy = made[..., :colours], source[..., :colours]
         if self.detail > 0:

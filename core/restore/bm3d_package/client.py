@@ -10,13 +10,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 import numpy as np
 
-from ...arrays import Frame, contiguous
+from ...arrays import Frame, as_float32, contiguous
 from ...progress import Progress
 
 PUBLISHED = {"fast": "lc", "balanced": "np", "quality": "np", "refilter": "np"}
@@ -61,12 +62,13 @@ class PackageProcess:
         if not installed():
             raise PackageError("The engine bm3d needs the package of that name, which is not installed. Install it with `pip install bm3d` "
                                "(its licence allows non-commercial use only), or set engine to talkies.")
-        self._complaints: IO[bytes] = tempfile.TemporaryFile()
+        self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as the process does; `close` closes it
         self._process = subprocess.Popen(
             list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0))
         self._replies: queue.Queue[tuple[dict[str, Any], bytes] | None] = queue.Queue()
-        threading.Thread(target=self._listen, name="talkies-bm3d", daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, name="talkies-bm3d", daemon=True)
+        self._listener.start()
         self._ready = False
 
     def __enter__(self) -> PackageProcess:
@@ -80,22 +82,26 @@ class PackageProcess:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._complaints):
-            if stream is not None and stream is not self._process.stdout:  # the listener still holds stdout; it ends with the process
-                try:
-                    stream.close()
-                except OSError:  # what was left unwritten had nobody to read it
-                    continue
+        if self._process.stdin is not None:
+            with suppress(OSError):  # what was left unwritten has nobody to read it
+                self._process.stdin.close()
+        self._listener.join()
+        self._complaints.close()
 
-    def denoise(self, frame: Frame, sigma: float, profile: str, stage: str, progress: Progress, done: int, total: int) -> Frame:
+    def denoise(
+        self, frame: Frame, levels: tuple[float, float], profile: str, stage: str, space: str, progress: Progress, done: int, total: int,
+    ) -> Frame:
         """Denoise one frame.
 
         Args:
             frame: ``[H,W,C]``, C = 1 or 3, finite; small ones are mirrored up to a size that the package survives.
-            sigma: in steps of 255, above 0.
+            levels: standard deviation of the noise in luma (or gray) and in chroma, steps of 255; 0 leaves that alone.
             profile: one of the package's: np, lc, high, vn, vn_old.
             stage: all, or hard.
-            progress: called with `done` and `total` several times a second; may raise to cancel, which ends the process.
+            space: opponent, or ycbcr.
+            progress: called several times a second; may raise to cancel, which ends the process.
+            done: what `progress` is told: frames before this one.
+            total: and of how many.
 
         Raises:
             PackageError: the package failed, crashed, took too long, or gave values that are no numbers.
@@ -108,7 +114,8 @@ class PackageProcess:
             if not self._ready:
                 self._answer(_START, progress, done, total)
                 self._ready = True
-            request = {"shape": whole.shape, "sigma": sigma / 255, "profile": profile, "stage": stage}
+            request = {"shape": whole.shape, "levels": [level / 255 for level in levels], "profile": profile, "stage": stage,
+                       "space": space}
             self._send(json.dumps(request).encode() + b"\n" + contiguous(whole).astype("<f4").tobytes())
             header, body = self._answer(limit, progress, done, total)
         except BaseException:
@@ -116,8 +123,9 @@ class PackageProcess:
             raise
         made = np.frombuffer(body, "<f4").reshape(header["shape"])[:height, :width]
         if not np.isfinite(made).all():
-            raise PackageError(f"The engine bm3d gave values that are no numbers for a frame of {width}x{height} px. Set engine to talkies.")
-        return made
+            raise PackageError(f"The engine bm3d gave values that are no numbers for a frame of {width}x{height} px. "
+                               "Set engine to talkies.")
+        return as_float32(made)
 
     def _send(self, message: bytes) -> None:
         stream = self._process.stdin
@@ -136,8 +144,8 @@ class PackageProcess:
                 reply = self._replies.get(timeout=_POLL)
             except queue.Empty:
                 if time.monotonic() - started > limit:
-                    raise PackageError(f"The engine bm3d was not done within {limit:.0f} s and was ended. Use smaller frames, profile lc, or "
-                                       "set engine to talkies.") from None
+                    raise PackageError(f"The engine bm3d was not done within {limit:.0f} s and was ended. Use smaller frames, profile lc, "
+                                       "or set engine to talkies.") from None
                 continue
             if reply is None:
                 raise PackageError(f"The engine bm3d crashed (exit status {self._process.wait()}). {self._last_words()}"

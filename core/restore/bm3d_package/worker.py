@@ -12,8 +12,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-_OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [0.5, -1, 0.5]]) / np.sqrt([[3], [2], [1.5]])
-"""An orthonormal colour space: luma and two chromas."""
+_ROWS = {
+    "opponent": np.array([[1, 1, 1], [1, 0, -1], [0.5, -1, 0.5]]),
+    "ycbcr": np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]),
+}
+_SPACES = {name: rows / np.linalg.norm(rows, axis=1, keepdims=True) for name, rows in _ROWS.items()}
+"""Luma and two chromas, rows of unit length, as `bm3d.colour` has them; this file runs alone and cannot import it."""
 
 _FLAT = 1e-6  # a channel with a smaller range is constant, and the package would divide by its range
 
@@ -33,34 +37,42 @@ def main() -> None:
         shape = tuple(request["shape"])
         frame = np.frombuffer(sys.stdin.buffer.read(4 * int(np.prod(shape))), "<f4").reshape(shape).astype(np.float64)
         try:
-            made = denoised(package, frame, request["sigma"], request["profile"], request["stage"])
+            made = denoised(package, frame, request["levels"], request["profile"], request["stage"], request["space"])
         except Exception as error:  # noqa: BLE001  the whole of it goes to the other process
             _send(replies, {"error": f"{type(error).__name__}: {error}"})
             continue
         _send(replies, {"shape": made.shape}, made.astype("<f4").tobytes())
 
 
-def denoised(package: Any, frame: Any, sigma: float, profile: str, stage: str) -> Any:
-    """Denoise ``[H,W,C]`` float64, C = 1 or 3, sigma in 0..1; constant colour channels, which the package answers with NaN, are kept."""
+def denoised(package: Any, frame: Any, levels: list[float], profile: str, stage: str, space: str) -> Any:
+    """Denoise ``[H,W,C]`` float64, C = 1 or 3; levels of luma and of chroma in 0..1.
+
+    Constant colour planes, which the package answers with NaN, and those of level 0 are kept.
+    """
     profile = package.BM3DProfileLC() if profile == "lc" else profile
     stages = package.BM3DStages.HARD_THRESHOLDING if stage == "hard" else package.BM3DStages.ALL_STAGES
-    if np.ptp(frame, axis=(0, 1)).max() < _FLAT:
-        return frame
+    luma, chroma = levels
     if frame.shape[2] == 1 or not np.ptp(frame, axis=2).any():  # gray, or gray as RGB: one plane, with the noise of one plane
-        plane = package.bm3d(frame[..., 0], sigma, profile, stages)
+        plane = frame[..., 0]
+        if np.ptp(plane) >= _FLAT and luma > 0:
+            plane = package.bm3d(plane, luma, profile, stages)
         return np.repeat(plane[..., None], frame.shape[2], axis=2)
-    opponent = frame @ _OPPONENT.T
-    moving = [c for c in range(3) if np.ptp(opponent[..., c]) >= _FLAT]
-    if len(moving) == 3 and stage == "all":
-        return package.bm3d_rgb(frame, sigma, profile, "opp")
-    made = package.bm3d(opponent[..., moving], [sigma] * len(moving) if len(moving) > 1 else sigma, profile, stages)
-    opponent[..., moving] = made.reshape(*frame.shape[:2], len(moving))
-    return opponent @ _OPPONENT
+    turn = _SPACES[space]
+    planes = frame @ turn.T
+    sigmas = [luma, chroma, chroma]
+    moving = [c for c in range(3) if np.ptp(planes[..., c]) >= _FLAT and sigmas[c] > 0]
+    if len(moving) == 3 and stage == "all" and luma == chroma:
+        return package.bm3d_rgb(frame, luma, profile, {"opponent": "opp", "ycbcr": "YCbCr"}[space])
+    if len(moving) == 1:
+        planes[..., moving[0]] = package.bm3d(planes[..., moving[0]], sigmas[moving[0]], profile, stages)
+    elif moving:
+        planes[..., moving] = package.bm3d(planes[..., moving], [sigmas[c] for c in moving], profile, stages)
+    return planes @ np.linalg.inv(turn).T
 
 
 def _package() -> Any:
     if not hasattr(np, "trapz"):  # the package calls it still; NumPy 2.4 dropped it
-        np.trapz = np.trapezoid  # type: ignore[attr-defined, unused-ignore]
+        vars(np)["trapz"] = np.trapezoid
     import bm3d
 
     return bm3d

@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.fft
+from numpy.typing import NDArray
 
 from ...arrays import Frame, as_float32
 
 
 def padded_size(height: int, width: int, reach: tuple[int, int]) -> tuple[int, int]:
     """Give the sides of a canvas that FFTs are quick on, with room for `reach` px beyond every rim."""
-    return tuple(scipy.fft.next_fast_len(n + 2 * room, real=True) for n, room in ((height, reach[0]), (width, reach[1])))  # type: ignore[return-value]
+    return scipy.fft.next_fast_len(height + 2 * reach[0], real=True), scipy.fft.next_fast_len(width + 2 * reach[1], real=True)
 
 
 def continued(plane: Frame, canvas: tuple[int, int]) -> Frame:
@@ -35,7 +36,7 @@ def _continued_along(plane: Frame, axis: int, length: int) -> Frame:
     return np.concatenate((plane, after + fade * (before - after)), axis=axis)
 
 
-def _mirrored(places: np.ndarray, size: int) -> np.ndarray:  # type: ignore[type-arg]
+def _mirrored(places: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     """Fold places outside 0..size-1 back, the rim repeated, as often as needed."""
     folded = places % (2 * size)
     return np.where(folded < size, folded, 2 * size - 1 - folded)

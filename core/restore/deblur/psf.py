@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Frame, as_float64
+from ...arrays import Frame, as_float32, as_float64
 from ...settings import SettingError
 
 Psf = NDArray[np.float64]
@@ -65,7 +66,8 @@ def from_picture(picture: Frame) -> Psf:
     """Read a point-spread function from a picture of it; its middle is the place of the point.
 
     Args:
-        picture: ``[H,W,C]`` or ``[H,W]``, the mean over the channels counts, alpha (C = 4) does not; an even side gets a row or column of zeros.
+        picture: ``[H,W,C]`` or ``[H,W]``; the mean over the channels counts, alpha (C = 4) does not. An even side gets a row or a
+            column of zeros.
 
     Raises:
         SettingError: it has negative values, or is black.
@@ -78,6 +80,17 @@ def from_picture(picture: Frame) -> Psf:
         raise SettingError("the picture of the point-spread function is black; it must show where the light of one point went.")
     odd = np.pad(plane / total, [(0, 1 - n % 2) for n in plane.shape])
     return _trimmed(odd)
+
+
+def point_of(rows: Sequence[Sequence[float]]) -> Psf:
+    """Read a point-spread function from plain numbers, rows of columns; brought to odd sides and sum 1 as `from_picture` does.
+
+    Raises:
+        SettingError: rows of different lengths, no finite numbers, negative ones, or all of them 0.
+    """
+    if not rows or not rows[0] or len({len(row) for row in rows}) > 1 or not np.isfinite([value for row in rows for value in row]).all():
+        raise SettingError("the point-spread function is no table; rows of finite numbers are wanted, all of one length.")
+    return from_picture(as_float32(np.array(rows)))
 
 
 def _trimmed(psf: Psf) -> Psf:
