@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 from .audio_encode import AudioEncode
+from .bm3d import BM3D
 from .clean_speech import CleanSpeech
+from .deblur import Deblur
 from .export_speech_reference import ExportSpeechReference
 from .frame_adjust import FrameAdjust
 from .inspect_arrays import InspectArrays
@@ -17,7 +19,9 @@ from .video_align import VideoAlign
 
 _DISPLAY_NAMES = {
     AudioEncode: "Audio Encode",
+    BM3D: "BM3D",
     CleanSpeech: "Clean Speech",
+    Deblur: "Deblur",
     ExportSpeechReference: "Export Speech Reference",
     FrameAdjust: "Frame Adjust",
     InspectArrays: "Inspect Arrays",

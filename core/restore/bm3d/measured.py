@@ -37,6 +37,13 @@ class MeasuredNoise:
     lags: Lags = WHITE
     chroma_lags: Lags = WHITE
 
+    @property
+    def neighbour_correlation(self) -> float:
+        """Give the correlation of luma's noise one pixel right and one pixel down, the mean of the two; 0 is white."""
+        whole = plane_of(self.lags)
+        middle = whole.shape[0] // 2, whole.shape[1] // 2
+        return float(whole[middle[0], middle[1] + 1] + whole[middle[0] + 1, middle[1]]) / 2
+
     def noise(self, sigma: float, *, correlated: bool, luma: float = 1.0, chroma: float = 1.0) -> Noise:
         """Give the noise to remove.
 

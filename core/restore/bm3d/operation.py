@@ -71,7 +71,11 @@ class BM3D(Operation):
 
     def survey(self, clip: Iterable[Numbered], progress: Progress = silent) -> BM3D:
         """Measure the noise of the whole clip."""
-        return replace(self, measured=measured_noise(clip, self.colour_space, progress))
+        return self.with_noise(measured_noise(clip, self.colour_space, progress))
+
+    def with_noise(self, measured: MeasuredNoise) -> BM3D:
+        """Give the operation for a clip whose noise is known."""
+        return replace(self, measured=measured)
 
     @property
     def identity(self) -> bool:

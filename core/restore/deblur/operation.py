@@ -15,7 +15,7 @@ from ...settings import SettingError, setting
 from ..bm3d.measured import MeasuredNoise, measured_noise
 from ..bm3d.profile import PROFILES
 from .inverse import Blur
-from .psf import Psf, gaussian, motion, point_of
+from .psf import MOST, Psf, gaussian, motion, point_of
 from .restore import restored
 
 Points = tuple[tuple[float, ...], ...]
@@ -38,9 +38,9 @@ class Deblur(Operation):
         "gaussian", "What the blur made of one point. gaussian: out of focus. motion: moved along a straight line. picture: as the "
         "image linked as psf_image shows.")
     blur_sigma: float = setting(1.6, "gaussian: how wide, standard deviation.", low=0.1, high=20, step=0.1, unit="px")
-    rows: int = setting(15, "gaussian: height of the table that it is cut to; odd.", low=1, high=101, step=2, unit="px")
-    columns: int = setting(15, "gaussian: width of the table that it is cut to; odd.", low=1, high=101, step=2, unit="px")
-    length: float = setting(9.0, "motion: how far a point moved.", low=0, high=100, step=0.5, unit="px")
+    rows: int = setting(15, "gaussian: height of the table that it is cut to; odd.", low=1, high=MOST, step=2, unit="px")
+    columns: int = setting(15, "gaussian: width of the table that it is cut to; odd.", low=1, high=MOST, step=2, unit="px")
+    length: float = setting(9.0, "motion: how far a point moved.", low=0, high=MOST - 1, step=0.5, unit="px")
     angle: float = setting(0.0, "motion: in which direction, counter-clockwise from the horizontal.",
                            low=-180, high=180, step=1, unit="degrees")
     sigma: float = setting(
@@ -62,7 +62,9 @@ class Deblur(Operation):
         super().__post_init__()
         if self.picture is not None:
             object.__setattr__(self, "picture", tuple(tuple(float(value) for value in row) for row in self.picture))
-            point_of(self.picture)
+            if max(point_of(self.picture).shape) > MOST:
+                raise SettingError(f"Deblur: the picture of the point-spread function is {len(self.picture[0])}x{len(self.picture)} px; "
+                                   f"at most {MOST} px a side are taken, less its black rim.")
         for name in ("rows", "columns"):
             if getattr(self, name) % 2 == 0:
                 raise SettingError(f"Deblur: {name} is {getattr(self, name)}; it must be odd, so that the table has a middle.")
@@ -79,7 +81,11 @@ class Deblur(Operation):
 
     def survey(self, clip: Iterable[Numbered], progress: Progress = silent) -> Deblur:
         """Measure the noise of the whole clip."""
-        return replace(self, measured=measured_noise(clip, progress=progress))
+        return self.with_noise(measured_noise(clip, progress=progress))
+
+    def with_noise(self, measured: MeasuredNoise) -> Deblur:
+        """Give the operation for a clip whose noise is known."""
+        return replace(self, measured=measured)
 
     def point_spread(self) -> Psf:
         """Give the point-spread function ``[rows,columns]`` that these settings say.

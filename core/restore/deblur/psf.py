@@ -13,6 +13,9 @@ from ...settings import SettingError
 Psf = NDArray[np.float64]
 """``[rows,columns]``, both odd, not negative, sum 1; the middle element is the place of the point itself."""
 
+MOST = 101
+"""Longest side of a point-spread function, px."""
+
 _STEPS = 64  # samples a pixel along a line
 
 
@@ -80,6 +83,11 @@ def from_picture(picture: Frame) -> Psf:
         raise SettingError("the picture of the point-spread function is black; it must show where the light of one point went.")
     odd = np.pad(plane / total, [(0, 1 - n % 2) for n in plane.shape])
     return _trimmed(odd)
+
+
+def shown(psf: Psf) -> Frame:
+    """Give a point-spread function as a picture ``[H,W,3]``, its brightest place white."""
+    return np.repeat(as_float32(psf / psf.max())[..., None], 3, axis=2)
 
 
 def point_of(rows: Sequence[Sequence[float]]) -> Psf:
