@@ -9,6 +9,7 @@ from ...arrays import Frame, Frames, empty_frames
 from ...progress import Progress, silent
 from .colour import ColourSpace, from_planes, to_planes
 from .matching import BLOCK
+from .motion import shrunk
 from .noise_model import Noise
 from .profile import BALANCED, Profile
 from .stage import Planes, run_stage
@@ -50,11 +51,12 @@ def denoise_frame(
     height, width, channels = frames.shape[1:]
     colours = 3 if channels == 4 else channels
     planes = np.stack([to_planes(frame[..., :colours], colour_space) for frame in frames], axis=1)
+    small = shrunk(planes[0]) if len(frames) > 1 else None
     guide = planes
     if stages != "wiener":
-        guide = _staged(planes, None, noise, profile, target, share(progress, 0, 2 if stages == "all" else 1))
+        guide = _staged(planes, None, noise, profile, target, small, share(progress, 0, 2 if stages == "all" else 1))
     if stages != "hard":
-        made = _staged(planes, guide, noise, profile, target, share(progress, 1, 2) if stages == "all" else progress)[:, 0]
+        made = _staged(planes, guide, noise, profile, target, small, share(progress, 1, 2) if stages == "all" else progress)[:, 0]
     else:
         made = guide[:, target]
     out = np.empty((height, width, channels), np.float32)
@@ -64,12 +66,14 @@ def denoise_frame(
     return out
 
 
-def _staged(planes: Planes, pilot: Planes | None, noise: Noise, profile: Profile, target: int, progress: Progress) -> Planes:
+def _staged(planes: Planes, pilot: Planes | None, noise: Noise, profile: Profile, target: int, small: Frames | None,
+            progress: Progress) -> Planes:
     """Run one stage on planes of any size: they are mirrored to whole steps, and cut back."""
     height, width = planes.shape[-2:]
     stage = profile.hard if pilot is None else profile.wiener
     padded = _padded(planes, stage.step)
-    made = run_stage(padded, None if pilot is None else _padded(pilot, stage.step), stage, noise, target, progress=progress)
+    made = run_stage(padded, None if pilot is None else _padded(pilot, stage.step), stage, noise, target, small=small,
+                     progress=progress)
     return made[..., :height, :width]
 
 

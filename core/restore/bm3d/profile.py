@@ -17,6 +17,7 @@ class Stage:
         capacity: most blocks of a group; 1, 2, 4, 8, 16 or 32.
         transform: along the sides of a block.
         shrinkage: threshold in standard deviations (hard), or the share of the noise's power that the filter counts with (Wiener).
+        chroma_shrinkage: the same for chroma, which is smoother and bears more.
         match_noise, match_signal: two blocks match up to a mean square difference of ``match_noise * variance of the noise +
             match_signal ** 2``, the latter in steps of 255 of gray.
         beta: of the Kaiser window.
@@ -27,6 +28,7 @@ class Stage:
     capacity: int
     transform: Transform
     shrinkage: float
+    chroma_shrinkage: float
     match_noise: float
     match_signal: float
     beta: float = 2.0
@@ -41,9 +43,9 @@ class Profile:
     wiener: Stage
 
 
-FAST = Profile("fast", Stage(5, 9, 8, "bior1.5", 2.7, 2.5, 15, 2.0), Stage(5, 9, 8, "dct", 1.0, 0, 15, 2.0))
-BALANCED = Profile("balanced", Stage(4, 19, 16, "bior1.5", 2.7, 2.5, 20, 2.0), Stage(3, 19, 32, "dct", 1.0, 0, 20, 2.0))
-QUALITY = Profile("quality", Stage(3, 19, 16, "bior1.5", 2.7, 2.5, 20, 2.0), Stage(2, 19, 32, "dct", 1.0, 0, 20, 2.0))
+FAST = Profile("fast", Stage(5, 9, 8, "bior1.5", 2.7, 3.1, 3.0, 30), Stage(5, 9, 8, "dct", 1.0, 1.0, 0, 20))
+BALANCED = Profile("balanced", Stage(4, 19, 16, "bior1.5", 2.7, 3.1, 3.0, 30), Stage(4, 19, 32, "dct", 1.0, 1.0, 0, 20))
+QUALITY = Profile("quality", Stage(3, 19, 16, "bior1.5", 2.7, 3.1, 3.0, 30), Stage(2, 19, 32, "dct", 1.0, 1.0, 0, 20))
 
 PROFILES = {profile.name: profile for profile in (FAST, BALANCED, QUALITY)}
 PUBLISHED = {"np": BALANCED, "lc": FAST, "high": QUALITY, "vn": BALANCED, "refilter": QUALITY}

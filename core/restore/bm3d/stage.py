@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import as_float32
+from ...arrays import Frames, as_float32
 from ...parallel import for_each_frame
 from ...progress import Progress, silent
 from . import filtering, matching
 from .matching import BLOCK
+from .motion import tile_motion
 from .noise_model import Noise
 from .profile import Stage
 from .transforms import bior15, bior_scales, dct, kaiser_window, pairing_order
@@ -23,6 +24,8 @@ Planes = NDArray[np.float32]
 """``[C,F,H,W]``: channel (luma first), frame, row, column."""
 
 _TILE_ROWS, _TILE_COLUMNS = 48, 576  # px; small enough that what a tile needs stays in the cache, the same for any thread count
+_MOVING_COLUMNS = 192  # px; of a tile that may move as one
+_REACH_AMONG_MANY, _REACH_OF_NEIGHBOURS = 12, 6  # px; with neighbour frames there are similar blocks nearer by
 _GROUP = 64 * 32
 
 
@@ -36,10 +39,10 @@ class Tile:
     right: int
 
 
-def tiles(height: int, width: int, step: int) -> list[Tile]:
+def tiles(height: int, width: int, step: int, columns: int = _TILE_COLUMNS) -> list[Tile]:
     """Cut the references of planes ``height x width`` (multiples of `step` above one block) into tiles of about one size."""
     return [Tile(a, b, c, d) for a, b in _cuts((height - BLOCK) // step + 1, _TILE_ROWS // step)
-            for c, d in _cuts((width - BLOCK) // step + 1, _TILE_COLUMNS // step)]
+            for c, d in _cuts((width - BLOCK) // step + 1, columns // step)]
 
 
 def _cuts(count: int, longest: int) -> Iterator[tuple[int, int]]:
@@ -76,14 +79,15 @@ def tables(stage: Stage, noise: Noise, channels: int, *, wiener: bool) -> Tables
     for c in range(channels):
         variances[c] = np.tile(noise.block_variances(basis, chroma=c > 0).ravel(), 32)
     variances = np.maximum(variances, 1e-12)
-    factor = stage.shrinkage if wiener else stage.shrinkage**2
+    shrinkage = np.array([stage.shrinkage] + [stage.chroma_shrinkage] * (channels - 1))[:, None, None]
+    factor = shrinkage if wiener else shrinkage**2
     return Tables(as_float32(basis), as_float32(np.linalg.inv(basis)), filtering.DCT if stage.transform == "dct" else filtering.BIOR,
                   as_float32(factor * variances), as_float32(variances), as_float32(kaiser_window(stage.beta)))
 
 
 def run_stage(
-    noisy: Planes, pilot: Planes | None, stage: Stage, noise: Noise, target: int, *, seeds: Any = None, neighbour_reach: int = 6,
-    progress: Progress = silent,
+    noisy: Planes, pilot: Planes | None, stage: Stage, noise: Noise, target: int, *,
+    small: Frames | None = None, progress: Progress = silent,
 ) -> Planes:
     """Filter the groups of every reference in one frame.
 
@@ -93,8 +97,7 @@ def run_stage(
         stage: what to do.
         noise: what the noise is.
         target: the frame of the references.
-        seeds: gives the motion ``[F,2]`` (dy, dx) from the target to every frame for a tile; None stands still.
-        neighbour_reach: px that blocks are looked for around that in the other frames.
+        small: the shrunk frames ``[F,h,w]`` in which the motion of every tile is found; None when there is but one frame.
         progress: called as tiles get done.
 
     Returns:
@@ -114,17 +117,19 @@ def run_stage(
         orders[level, : 1 << level] = pairing_order(1 << level)
     kept = [target] if wiener else list(range(frames))
     sums = np.zeros((2, channels, len(kept), height, width), np.float32)
-    todo = tiles(height, width, stage.step)
+    todo = tiles(height, width, stage.step, _TILE_COLUMNS if small is None else _MOVING_COLUMNS)
+    reach = stage.reach if small is None else min(stage.reach, _REACH_AMONG_MANY)
     turn = _InTurn()
     scales = as_float32(bior_scales())
 
     def work(i: int) -> None:
         tile = todo[i]
-        motion = np.zeros((frames, 2), np.int64) if seeds is None else seeds(tile, stage.step)
-        rows = stage.step * (tile.bottom - tile.top - 1) + BLOCK + 2 * stage.reach
-        columns = stage.step * (tile.right - tile.left - 1) + 1 + 2 * stage.reach
-        corners = np.array([stage.step * tile.top - stage.reach, stage.step * tile.left - stage.reach]) + motion
-        candidates = _candidates(frames, target, stage.reach, min(neighbour_reach, stage.reach), motion)
+        box = (tile.top * stage.step, tile.bottom * stage.step, tile.left * stage.step, tile.right * stage.step)
+        motion = np.zeros((1, 2), np.int64) if small is None else tile_motion(small, target, box)
+        rows = stage.step * (tile.bottom - tile.top - 1) + BLOCK + 2 * reach
+        columns = stage.step * (tile.right - tile.left - 1) + 1 + 2 * reach
+        corners = np.array([stage.step * tile.top - reach, stage.step * tile.left - reach]) + motion
+        candidates = _candidates(frames, target, reach, min(reach, _REACH_OF_NEIGHBOURS), motion)
         shape = (tile.bottom - tile.top, tile.right - tile.left)
         distances = np.empty((*shape, stage.capacity), np.float32)
         places = np.empty((*shape, stage.capacity), np.int32)
