@@ -9,6 +9,7 @@ BENCHMARKS = {
     "sharpen": "Sharpen beside kornia, ComfyUI's own way, an OpenCV loop, and a plain copy",
     "align": "every smoothing of a face track side by side, on real and rendered clips, and its time beside the published way",
     "upscale": "Real-ESRGAN's networks against the machine's limit, tiles, and the mouth alone",
+    "deblur": "Deblur beside scikit-image's Wiener and Richardson-Lucy, each at its best for the very picture",
     "lips": "Diff2Lip's samplers by evaluations and error, and the cost of one evaluation",
     "audio": "the mel, the encoder, noise reduction and levels beside their peers",
 }

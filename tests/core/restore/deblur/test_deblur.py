@@ -47,7 +47,8 @@ def peers_at_their_best(frame, psf, sharp):
     return max(wiener, lucy)
 
 
-CASES = [("gaussian", gaussian((15, 15), 1.6), Deblur(blur_sigma=1.6), 1.5), ("gaussian", gaussian((15, 15), 1.6), Deblur(blur_sigma=1.6), 5),
+CASES = [("gaussian", gaussian((15, 15), 1.6), Deblur(blur_sigma=1.6), 1.5),
+         ("gaussian", gaussian((15, 15), 1.6), Deblur(blur_sigma=1.6), 5),
          ("motion", motion(9, 30), Deblur(psf="motion", length=9, angle=30), 1.5),
          ("motion", motion(15, 0), Deblur(psf="motion", length=15), 5)]
 
