@@ -6,7 +6,7 @@ import numpy as np
 from ...arrays import Frames, as_float64
 from ...measure.whiteness import lag1_autocorrelation
 from ...report import Report
-from .measured import MeasuredNoise
+from .measured import MeasuredNoise, neighbour_correlation
 from .operation import BM3D
 
 
@@ -31,7 +31,7 @@ def denoising_report(operation: BM3D, measured: MeasuredNoise, before: Frames, a
         "sigma from": "measured" if operation.sigma == 0 else "set",
         "sigma measured (steps of 255)": measured.sigma,
         **({"sigma measured in chroma (steps of 255)": measured.chroma_sigma} if colour else {}),
-        "correlation measured one pixel on": measured.neighbour_correlation,
+        "correlation measured one pixel on": neighbour_correlation(measured.lags),
         "noise": operation.noise,
         "engine": operation.engine,
         "profile requested": operation.profile,

@@ -18,6 +18,8 @@ from ..noise.spectrum import WHITE, Lags, plane_of
 from .colour import ColourSpace, to_planes
 from .noise_model import LAGS, Correlation, Noise
 
+_ALIKE = 1.3  # luma and chroma levels of noise that is the same in R, G and B, at most so far apart
+_WHITE, _TEXTURE = 0.1, 0.4  # correlations of neighbours: below the one chroma's noise is white, above the other luma's surely is not
 _FIRST, _STEP, _MOST = 8, 16, 64  # all of the first frames are measured, then every so many, up to so many in all
 
 
@@ -36,13 +38,6 @@ class MeasuredNoise:
     chroma_sigma: float
     lags: Lags = WHITE
     chroma_lags: Lags = WHITE
-
-    @property
-    def neighbour_correlation(self) -> float:
-        """Give the correlation of luma's noise one pixel right and one pixel down, the mean of the two; 0 is white."""
-        whole = plane_of(self.lags)
-        middle = whole.shape[0] // 2, whole.shape[1] // 2
-        return float(whole[middle[0], middle[1] + 1] + whole[middle[0] + 1, middle[1]]) / 2
 
     def noise(self, sigma: float, *, correlated: bool, luma: float = 1.0, chroma: float = 1.0) -> Noise:
         """Give the noise to remove.
@@ -109,12 +104,29 @@ def measured_noise(clip: Iterable[Numbered], space: ColourSpace = "opponent", pr
                 samples.append(sample(_planes(frame, space)))
             progress(index + 1, 0)
     found = measure_samples(samples)
-    luma = found.luma
     if colours == 1:
-        return MeasuredNoise(255 * luma.sigma, 255 * luma.sigma, luma.lags, luma.lags)
-    chroma = math.sqrt((found.cb.sigma**2 + found.cr.sigma**2) / 2)
+        return MeasuredNoise(255 * found.luma.sigma, 255 * found.luma.sigma, found.luma.lags, found.luma.lags)
+    chroma = 255 * math.sqrt((found.cb.sigma**2 + found.cr.sigma**2) / 2)
     louder = found.cb if found.cb.sigma > found.cr.sigma else found.cr
-    return MeasuredNoise(255 * math.sqrt(3) * luma.sigma, 255 * chroma, luma.lags, louder.lags)
+    return _as_its_chroma(MeasuredNoise(255 * math.sqrt(3) * found.luma.sigma, chroma, found.luma.lags, louder.lags))
+
+
+def _as_its_chroma(found: MeasuredNoise) -> MeasuredNoise:
+    """Take fine texture out of the measure of luma where chroma, which has less of it, can speak for both.
+
+    Noise that is white in chroma and about as strong there as in luma is noise of its own in R, G and B, of one level in all planes.
+    """
+    alike = found.chroma_sigma > 0 and 1 / _ALIKE < found.sigma / found.chroma_sigma < _ALIKE
+    if not alike or neighbour_correlation(found.chroma_lags) > _WHITE or neighbour_correlation(found.lags) > _TEXTURE:
+        return found
+    return MeasuredNoise(found.chroma_sigma, found.chroma_sigma)
+
+
+def neighbour_correlation(lags: Lags) -> float:
+    """Give the correlation one pixel right and one pixel down, the mean of the two; 0 is white."""
+    whole = plane_of(lags)
+    row, column = whole.shape[0] // 2, whole.shape[1] // 2
+    return float(whole[row, column + 1] + whole[row + 1, column]) / 2
 
 
 def _planes(frame: Frame, space: ColourSpace) -> list[Frame]:

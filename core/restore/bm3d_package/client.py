@@ -43,7 +43,7 @@ def ran(profile: str) -> str:
 
 
 def patience(frame: Frame) -> float:
-    """Give the seconds after which a frame ``[H,W,C]`` is given up: some twenty times what two slow cores need."""
+    """Give the seconds after which a frame ``[H,W,C]`` is given up: some twenty times what one core needs."""
     return 120.0 + 1.5e-3 * frame.size
 
 

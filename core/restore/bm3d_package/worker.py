@@ -19,6 +19,8 @@ _ROWS = {
 _SPACES = {name: rows / np.linalg.norm(rows, axis=1, keepdims=True) for name, rows in _ROWS.items()}
 """Luma and two chromas, rows of unit length, as `bm3d.colour` has them; this file runs alone and cannot import it."""
 
+_PROFILES = {"np": "BM3DProfile", "lc": "BM3DProfileLC", "vn": "BM3DProfileVN", "vn_old": "BM3DProfileVNOld", "high": "BM3DProfileHigh"}
+
 _FLAT = 1e-6  # a channel with a smaller range is constant, and the package would divide by its range
 
 
@@ -49,24 +51,25 @@ def denoised(package: Any, frame: Any, levels: list[float], profile: str, stage:
 
     Constant colour planes, which the package answers with NaN, and those of level 0 are kept.
     """
-    profile = package.BM3DProfileLC() if profile == "lc" else profile
+    settings = getattr(package, _PROFILES[profile])()
+    settings.num_threads = 1  # with more, its sums depend on which thread is done first
     stages = package.BM3DStages.HARD_THRESHOLDING if stage == "hard" else package.BM3DStages.ALL_STAGES
     luma, chroma = levels
     if frame.shape[2] == 1 or not np.ptp(frame, axis=2).any():  # gray, or gray as RGB: one plane, with the noise of one plane
         plane = frame[..., 0]
         if np.ptp(plane) >= _FLAT and luma > 0:
-            plane = package.bm3d(plane, luma, profile, stages)
+            plane = package.bm3d(plane, luma, settings, stages)
         return np.repeat(plane[..., None], frame.shape[2], axis=2)
     turn = _SPACES[space]
     planes = frame @ turn.T
     sigmas = [luma, chroma, chroma]
     moving = [c for c in range(3) if np.ptp(planes[..., c]) >= _FLAT and sigmas[c] > 0]
     if len(moving) == 3 and stage == "all" and luma == chroma:
-        return package.bm3d_rgb(frame, luma, profile, {"opponent": "opp", "ycbcr": "YCbCr"}[space])
+        return package.bm3d_rgb(frame, luma, settings, {"opponent": "opp", "ycbcr": "YCbCr"}[space])
     if len(moving) == 1:
-        planes[..., moving[0]] = package.bm3d(planes[..., moving[0]], sigmas[moving[0]], profile, stages)
+        planes[..., moving[0]] = package.bm3d(planes[..., moving[0]], sigmas[moving[0]], settings, stages)
     elif moving:
-        planes[..., moving] = package.bm3d(planes[..., moving], [sigmas[c] for c in moving], profile, stages)
+        planes[..., moving] = package.bm3d(planes[..., moving], [sigmas[c] for c in moving], settings, stages)
     return planes @ np.linalg.inv(turn).T
 
 

@@ -14,7 +14,7 @@ from talkies.core.measure.image import psnr
 from talkies.core.measure.whiteness import lag1_autocorrelation
 from talkies.core.operation import cut, run
 from talkies.core.restore.bm3d.figures import denoising_report
-from talkies.core.restore.bm3d.measured import MeasuredNoise, measured_noise
+from talkies.core.restore.bm3d.measured import MeasuredNoise, measured_noise, neighbour_correlation
 from talkies.core.restore.bm3d.noise_model import correlation_of_kernel
 from talkies.core.restore.bm3d.operation import BM3D
 from talkies.core.settings import SettingError
@@ -41,7 +41,7 @@ def portrait():
 def test_levels_hold_in_the_colour_space_of_bm3d(portrait, space, blur, error):
     found = measured_noise([(0, (portrait + noise(portrait.shape, 12, blur))[None])], space)
     assert found.sigma == pytest.approx(12, rel=error) and found.chroma_sigma == pytest.approx(12, rel=error)
-    assert abs(found.neighbour_correlation - (np.exp(-1 / 4) if blur else 0)) < 0.1
+    assert abs(neighbour_correlation(found.lags) - (np.exp(-1 / 4) if blur else 0)) < 0.1
 
 
 def test_luma_and_chroma_are_told_apart(portrait):
