@@ -7,19 +7,22 @@ import numpy as np
 
 from ...arrays import Frame, Frames, empty_frames
 from ...progress import Progress, silent
+from . import stage as compiled_engine
+from . import torch_engine
 from .colour import ColourSpace, from_planes, to_planes
 from .matching import BLOCK
 from .motion import shrunk
 from .noise_model import Noise
 from .profile import BALANCED, Profile
-from .stage import Planes, run_stage
+from .tiling import Planes
 
+Engine = Literal["auto", "compiled", "torch"]
 Stages = Literal["all", "hard", "wiener"]
 
 
 def denoise(
     frames: Frames, noise: Noise, profile: Profile = BALANCED, *, stages: Stages = "all", colour_space: ColourSpace = "opponent",
-    radius: int = 0, progress: Progress = silent,
+    radius: int = 0, engine: Engine = "auto", progress: Progress = silent,
 ) -> Frames:
     """Remove noise from every frame of a clip.
 
@@ -30,6 +33,7 @@ def denoise(
         stages: ``all``; ``hard`` stops after thresholding; ``wiener`` takes the frames themselves for the basic estimate.
         colour_space: where luma and chroma are told apart.
         radius: frames on either side in which similar blocks are looked for too.
+        engine: ``compiled`` for the processor, ``torch`` for CUDA (or the processor, slowly); auto takes CUDA where there is one.
         progress: called as the work gets done; may raise to cancel.
 
     Returns:
@@ -39,13 +43,13 @@ def denoise(
     for t in range(len(frames)):
         first, last = max(0, t - radius), min(len(frames), t + radius + 1)
         out[t] = denoise_frame(frames[first:last], t - first, noise, profile, stages=stages, colour_space=colour_space,
-                               progress=share(progress, t, len(frames)))
+                               engine=engine, progress=share(progress, t, len(frames)))
     return out
 
 
 def denoise_frame(
     frames: Frames, target: int, noise: Noise, profile: Profile = BALANCED, *, stages: Stages = "all",
-    colour_space: ColourSpace = "opponent", progress: Progress = silent,
+    colour_space: ColourSpace = "opponent", engine: Engine = "auto", progress: Progress = silent,
 ) -> Frame:
     """Remove noise from one of a few neighbouring frames ``[F,H,W,C]``; see `denoise`. Gives ``[H,W,C]``."""
     height, width, channels = frames.shape[1:]
@@ -54,9 +58,9 @@ def denoise_frame(
     small = shrunk(planes[0]) if len(frames) > 1 else None
     guide = planes
     if stages != "wiener":
-        guide = _staged(planes, None, noise, profile, target, small, share(progress, 0, 2 if stages == "all" else 1))
+        guide = _staged(planes, None, noise, profile, target, small, engine, share(progress, 0, 2 if stages == "all" else 1))
     if stages != "hard":
-        made = _staged(planes, guide, noise, profile, target, small, share(progress, 1, 2) if stages == "all" else progress)[:, 0]
+        made = _staged(planes, guide, noise, profile, target, small, engine, share(progress, 1, 2) if stages == "all" else progress)[:, 0]
     else:
         made = guide[:, target]
     out = np.empty((height, width, channels), np.float32)
@@ -67,11 +71,13 @@ def denoise_frame(
 
 
 def _staged(planes: Planes, pilot: Planes | None, noise: Noise, profile: Profile, target: int, small: Frames | None,
-            progress: Progress) -> Planes:
+            engine: Engine, progress: Progress) -> Planes:
     """Run one stage on planes of any size: they are mirrored to whole steps, and cut back."""
     height, width = planes.shape[-2:]
     stage = profile.hard if pilot is None else profile.wiener
     padded = _padded(planes, stage.step)
+    on_torch = engine == "torch" or (engine == "auto" and torch_engine.device() == "cuda")
+    run_stage = torch_engine.run_stage if on_torch else compiled_engine.run_stage
     made = run_stage(padded, None if pilot is None else _padded(pilot, stage.step), stage, noise, target, small=small,
                      progress=progress)
     return made[..., :height, :width]

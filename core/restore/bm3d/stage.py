@@ -1,11 +1,8 @@
-"""One stage over one frame and its neighbours: tiles, their groups, and the sum of what they give."""
+"""One stage over one frame and its neighbours, on the compiled kernels: tiles, their groups, and the sum of what they give."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,74 +12,10 @@ from ...parallel import for_each_frame
 from ...progress import Progress, silent
 from . import filtering, matching
 from .matching import BLOCK
-from .motion import tile_motion
 from .noise_model import Noise
 from .profile import Stage
-from .transforms import bior15, bior_scales, dct, kaiser_window, pairing_order
-
-Planes = NDArray[np.float32]
-"""``[C,F,H,W]``: channel (luma first), frame, row, column."""
-
-_TILE_ROWS, _TILE_COLUMNS = 48, 576  # px; small enough that what a tile needs stays in the cache, the same for any thread count
-_MOVING_COLUMNS = 192  # px; of a tile that may move as one
-_REACH_AMONG_MANY, _REACH_OF_NEIGHBOURS = 12, 6  # px; with neighbour frames there are similar blocks nearer by
-_GROUP = 64 * 32
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A rectangle of references: first and last + 1 row and column, in steps."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-
-def tiles(height: int, width: int, step: int, columns: int = _TILE_COLUMNS) -> list[Tile]:
-    """Cut the references of planes ``height x width`` (multiples of `step` above one block) into tiles of about one size."""
-    return [Tile(a, b, c, d) for a, b in _cuts((height - BLOCK) // step + 1, _TILE_ROWS // step)
-            for c, d in _cuts((width - BLOCK) // step + 1, columns // step)]
-
-
-def _cuts(count: int, longest: int) -> Iterator[tuple[int, int]]:
-    pieces = -(-count // longest)
-    for i in range(pieces):
-        yield i * count // pieces, (i + 1) * count // pieces
-
-
-@cache
-def spiral(reach: int) -> NDArray[np.int32]:
-    """List all displacements of up to `reach` px along either axis, the nearest first: ``[N,2]`` dy, dx."""
-    side = np.arange(-reach, reach + 1)
-    dy, dx = (a.ravel() for a in np.meshgrid(side, side, indexing="ij"))
-    order = np.lexsort((dx, dy, dy**2 + dx**2))
-    return np.stack((dy[order], dx[order]), axis=1).astype(np.int32)
-
-
-@dataclass(frozen=True)
-class Tables:
-    """What the kernels of a stage look up: see `filtering.filter_groups`."""
-
-    analysis: NDArray[np.float32]
-    synthesis: NDArray[np.float32]
-    kind: int
-    squares: NDArray[np.float32]
-    variances: NDArray[np.float32]
-    window: NDArray[np.float32]
-
-
-def tables(stage: Stage, noise: Noise, channels: int, *, wiener: bool) -> Tables:
-    """Make the tables of a stage for 1 channel (gray) or 3 (luma, two chromas)."""
-    basis = dct() if stage.transform == "dct" else bior15()
-    variances = np.empty((channels, 6, _GROUP))
-    for c in range(channels):
-        variances[c] = np.tile(noise.block_variances(basis, chroma=c > 0).ravel(), 32)
-    variances = np.maximum(variances, 1e-12)
-    shrinkage = np.array([stage.shrinkage] + [stage.chroma_shrinkage] * (channels - 1))[:, None, None]
-    factor = shrinkage if wiener else shrinkage**2
-    return Tables(as_float32(basis), as_float32(np.linalg.inv(basis)), filtering.DCT if stage.transform == "dct" else filtering.BIOR,
-                  as_float32(factor * variances), as_float32(variances), as_float32(kaiser_window(stage.beta)))
+from .tiling import Planes, match_limit, reach_among, search, tables, tiles
+from .transforms import bior_scales, pairing_order
 
 
 def run_stage(
@@ -107,9 +40,7 @@ def run_stage(
     channels, frames, height, width = noisy.shape
     wiener = pilot is not None
     guide = noisy if pilot is None else pilot
-    luma_variance = (noise.level(chroma=False) / 255) ** 2
-    signal = (stage.match_signal / 255) ** 2 * (3 if channels == 3 else 1)  # luma of three channels is that much longer
-    limit = BLOCK**2 * (stage.match_noise * luma_variance + signal)
+    limit = match_limit(stage, noise, channels)
     split = matching.phases(guide[0], stage.step)
     looked_up = tables(stage, noise, channels, wiener=wiener)
     orders = np.zeros((6, 32), np.int64)
@@ -117,19 +48,17 @@ def run_stage(
         orders[level, : 1 << level] = pairing_order(1 << level)
     kept = [target] if wiener else list(range(frames))
     sums = np.zeros((2, channels, len(kept), height, width), np.float32)
-    todo = tiles(height, width, stage.step, _TILE_COLUMNS if small is None else _MOVING_COLUMNS)
-    reach = stage.reach if small is None else min(stage.reach, _REACH_AMONG_MANY)
+    todo = tiles(height, width, stage.step, moving=small is not None)
+    reach = reach_among(stage, frames)
     turn = _InTurn()
     scales = as_float32(bior_scales())
 
     def work(i: int) -> None:
         tile = todo[i]
-        box = (tile.top * stage.step, tile.bottom * stage.step, tile.left * stage.step, tile.right * stage.step)
-        motion = np.zeros((1, 2), np.int64) if small is None else tile_motion(small, target, box)
+        motion, candidates = search(tile, stage, frames, target, small)
         rows = stage.step * (tile.bottom - tile.top - 1) + BLOCK + 2 * reach
         columns = stage.step * (tile.right - tile.left - 1) + 1 + 2 * reach
         corners = np.array([stage.step * tile.top - reach, stage.step * tile.left - reach]) + motion
-        candidates = _candidates(frames, target, reach, min(reach, _REACH_OF_NEIGHBOURS), motion)
         shape = (tile.bottom - tile.top, tile.right - tile.left)
         distances = np.empty((*shape, stage.capacity), np.float32)
         places = np.empty((*shape, stage.capacity), np.int32)
@@ -164,9 +93,9 @@ class _InTurn:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._next = 0
-        self._waiting: dict[int, Any] = {}
+        self._waiting: dict[int, Callable[[], None]] = {}
 
-    def take(self, number: int, act: Any) -> None:
+    def take(self, number: int, act: Callable[[], None]) -> None:
         """Run `act` once all before it have run; perhaps later and on another thread."""
         with self._lock:
             self._waiting[number] = act
@@ -185,16 +114,7 @@ def _analysed(planes: Planes, corners: NDArray[np.int64], basis: NDArray[np.floa
     return out
 
 
-def _candidates(frames: int, target: int, reach: int, neighbour_reach: int, motion: NDArray[np.int64]) -> NDArray[np.int32]:
-    """List where to look, ``[N,3]`` frame, dy, dx: the reference first, the target frame before the others."""
-    parts = []
-    for f in sorted(range(frames), key=lambda f: abs(f - target)):
-        around = spiral(reach if f == target else neighbour_reach) + motion[f].astype(np.int32)
-        parts.append(np.column_stack((np.full(len(around), f, np.int32), around)))
-    return np.concatenate(parts).astype(np.int32)
-
-
-def _add(sums: NDArray[np.float32], made: NDArray[np.float32], corners: Sequence[Any] | NDArray[np.int64]) -> None:
+def _add(sums: NDArray[np.float32], made: NDArray[np.float32], corners: NDArray[np.int64]) -> None:
     """Add what a tile made to the sums of the frames, where it lies inside them."""
     height, width = sums.shape[-2:]
     rows, columns = made.shape[-2:]
