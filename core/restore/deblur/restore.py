@@ -18,8 +18,8 @@ from .inverse import Blur
 
 _INVERSE = 30.0  # the picture's power at all frequencies, for the first inverse, is taken for a thirtieth of the range squared
 _SURROUND = 3  # times that the surroundings are guessed anew before the first filter
-_TRUST = 0.25  # weight of the prior: the lower, the more the blurred frame is believed
-_COARSE, _FINE = 25.0, 2.0  # steps of 255 that the denoiser takes away in the first and in the last round
+_TRUST = 0.4  # weight of the prior: the lower, the more the blurred frame is believed
+_COARSE, _FINE = 30.0, 2.0  # steps of 255 that the denoiser takes away in the first and in the last round
 _LEAST = 0.25  # steps of 255: a frame without noise would be inverted beyond what float32 holds
 
 
