@@ -7,6 +7,7 @@ import sys
 
 BENCHMARKS = {
     "sharpen": "Sharpen beside kornia, ComfyUI's own way, an OpenCV loop, and a plain copy",
+    "bm3d": "BM3D beside the bm3d package and non-local means, still and across frames",
     "align": "every smoothing of a face track side by side, on real and rendered clips, and its time beside the published way",
     "upscale": "Real-ESRGAN's networks against the machine's limit, tiles, and the mouth alone",
     "lips": "Diff2Lip's samplers by evaluations and error, and the cost of one evaluation",

@@ -39,7 +39,7 @@ def test_text_is_read_by_kind():
 
 
 @pytest.mark.parametrize("text, message", [
-    ("sharpn", "there is no operation 'sharpn'; there are frameadjust, sharpen"),
+    ("sharpn", "there is no operation 'sharpn'; there are bm3d, frameadjust, sharpen"),
     ("", "there is no operation ''"),
     ("sharpen:strength=1.5", r"Sharpen: strength is 1\.5; it must be a number between 0 and 1"),
     ("sharpen:strength=much", "Sharpen: strength is 'much'; it must be a number between 0 and 1"),
