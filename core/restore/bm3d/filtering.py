@@ -147,7 +147,8 @@ def folded(row: Flat, n: int) -> float:
         low, high = row[:n], row[n : 2 * n]
         for j in range(n):
             low[j] += high[j]
-    return ((row[0] + row[4]) + (row[1] + row[5])) + ((row[2] + row[6]) + (row[3] + row[7]))
+    total: float = ((row[0] + row[4]) + (row[1] + row[5])) + ((row[2] + row[6]) + (row[3] + row[7]))
+    return total
 
 
 @compiled
@@ -219,16 +220,20 @@ def filter_groups(
     Args:
         noisy: ``[C,pixels,8]`` of the region, as `analyse` gives it.
         pilot: the same of the basic estimate; any ``[C,0,8]`` when thresholding.
-        places, counts: ``[refs,capacity]`` and ``[refs]``, as `match` gives them.
+        places: ``[refs,capacity]`` corners of the blocks, as `match` gives them.
+        counts: ``[refs]`` how many there are.
         orders: ``[6,32]`` the place of every block in groups of 1, 2, 4 ... 32.
         stride: pixels from one line of the region to the next.
-        low, high: places to add up: those of some frames only.
-        kind, scales: transform along the sides of a block, and the wavelet's ``[8]``.
+        low: first place to add up (the frames kept are a run of places).
+        high: last of them + 1.
+        kind: transform along the sides of a block.
+        scales: ``[8]`` of the wavelet, see `bior_down`.
         squares: ``[C,6,2048]`` square of the threshold, or the noise's power in the Wiener filter, of every coefficient.
         variances: ``[C,6,2048]`` variance of the noise in every coefficient.
         window: ``[8]`` along one side of a block.
         by_pilot: Wiener filter instead of thresholding.
-        sums, weights: ``[C,high - low,8]`` and ``[C,high - low]``, added to.
+        sums: ``[C,high - low,8]``, added to.
+        weights: ``[C,high - low]``, added to.
     """
     group, guide, spent = np.empty(2048, np.float32), np.empty(2048, np.float32), np.empty(2048, np.float32)
     for n in range(len(places)):
@@ -260,9 +265,11 @@ def analyse(plane: Flat, top: int, left: int, matrix: Flat, rows: int, columns: 
 
     Args:
         plane: ``[H,W]``.
-        top, left: corner of the region in the plane; may lie outside.
+        top: first row of the region in the plane; may lie outside.
+        left: its first column; may lie outside.
         matrix: ``[8,8]``, one basis function a row.
-        rows, columns: of the region.
+        rows: of the region.
+        columns: of the region.
         out: ``[rows * columns, 8]``, filled.
     """
     height, width = plane.shape
@@ -292,11 +299,14 @@ def synthesise(sums: Flat, weights: Flat, matrix: Flat, window: Flat, rows: int,
     """Undo `analyse` on weighted sums, under the horizontal window.
 
     Args:
-        sums, weights: ``[rows * columns, 8]`` and ``[rows * columns]``.
+        sums: ``[rows * columns, 8]``.
+        weights: ``[rows * columns]``.
         matrix: ``[8,8]`` inverse of the transform: ``pixels = matrix @ coefficients``.
         window: ``[8]``.
-        rows, columns: of the region.
-        total, weight: ``[rows, columns + 7]``, filled.
+        rows: of the region.
+        columns: of the region.
+        total: ``[rows, columns + 7]``, filled.
+        weight: ``[rows, columns + 7]``, filled.
     """
     lines = np.empty((8, columns), np.float32)
     for i in range(rows):

@@ -26,7 +26,8 @@ def phases(planes: NDArray[np.float32], step: int) -> NDArray[np.float32]:
     cells = -(-width // step) + BLOCK // step + 2
     padded = np.zeros((frames, height, cells * step), np.float32)
     padded[:, :, :width] = planes
-    return padded.reshape(frames, height, cells, step).transpose(0, 1, 3, 2).copy()
+    split: NDArray[np.float32] = padded.reshape(frames, height, cells, step).transpose(0, 1, 3, 2).copy()
+    return split
 
 
 @compiled
@@ -86,15 +87,17 @@ def match(
         split: the planes to match on, ``[F,H,step,cells]``, as `phases` gives them.
         step: px between references.
         target: frame of the references.
-        height, width: of the planes.
+        height: of the planes.
+        width: of the planes.
         tile: first and last + 1 row and column of references (in steps).
         candidates: ``[N,3]`` frame, dy, dx, in the order in which equals are preferred; the reference itself must come first.
         corners: ``[F,2]`` top and left of the region of every frame, in which places are counted.
         region: rows and columns of a region.
         limit: greatest sum of squared differences of a match.
         capacity: length of a list.
-        distances, places, counts: ``[rows,columns,capacity]`` sums of squares and places ``(f * rows + y) * columns + x`` in the
-            regions, sorted by distance, and ``[rows,columns]`` how many there are; filled here.
+        distances: ``[rows,columns,capacity]`` sums of squared differences, sorted; filled here.
+        places: the same shape, ``(f * rows + y) * columns + x`` in the regions; filled here.
+        counts: ``[rows,columns]`` how many there are; filled here.
     """
     top, bottom, left, right = tile[0], tile[1], tile[2], tile[3]
     full, rest = BLOCK // step, BLOCK % step

@@ -12,6 +12,7 @@ SCALE = 4
 
 _FARTHEST = 8  # small px that a tile may move from one frame to the next beyond what it did before: 32 px
 _MARGIN = 3  # small px around a tile that are matched with it
+_LEAST = 12  # small px along either side of what is matched
 _BETTER = 0.7  # a motion counts when it leaves less than this of the squared difference that standing still leaves
 
 
@@ -34,20 +35,28 @@ def tile_motion(small: Frames, target: int, box: tuple[int, int, int, int]) -> N
     Returns:
         ``[F,2]`` dy, dx in px, multiples of 4; 0 for the target and where nothing better than standing still was found.
     """
-    height, width = small.shape[1:]
-    y0, y1, x0, x1 = (np.array(box) // SCALE + [-_MARGIN, _MARGIN + 1, -_MARGIN, _MARGIN + 1]).tolist()
-    y0, x0, y1, x1 = max(y0, 0), max(x0, 0), min(y1, height), min(x1, width)
     motion = np.zeros((len(small), 2), np.int64)
-    if y1 - y0 < 4 or x1 - x0 < 4:
-        return motion
-    piece = contiguous(small[target, y0:y1, x0:x1])
     for direction in (-1, 1):
         here, speed = np.zeros(2, np.int64), np.zeros(2, np.int64)
         for f in range(target + direction, len(small) if direction > 0 else -1, direction):
-            there = _found(small[f], piece, (y0, x0), here + speed)
+            rows, columns = (_movable(box[2 * axis : 2 * axis + 2], small.shape[1 + axis], abs(f - target)) for axis in (0, 1))
+            if rows[1] - rows[0] < _LEAST or columns[1] - columns[0] < _LEAST:
+                return motion
+            piece = contiguous(small[target, rows[0] : rows[1], columns[0] : columns[1]])
+            there = _found(small[f], piece, (rows[0], columns[0]), here + speed)
             speed, here = there - here, there
             motion[f] = SCALE * here
     return motion
+
+
+def _movable(side: tuple[int, ...], length: int, distance: int) -> tuple[int, int]:
+    """Give the rows (or columns) of the shrunk frame to match for a side of a tile.
+
+    They keep off the frame's ends by what may move in over `distance` frames, and are longer inwards in return.
+    """
+    off = min(_FARTHEST * distance, max((length - _LEAST) // 2, 0))
+    first, last = side[0] // SCALE - _MARGIN, side[1] // SCALE + _MARGIN + 1
+    return max(min(max(first, off), length - off - _LEAST), 0), min(max(min(last, length - off), off + _LEAST), length)
 
 
 def _found(frame: Frame, piece: Frame, at: tuple[int, int], expected: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -72,9 +72,9 @@ class Noise:
         correlation = self.correlation_of(chroma=chroma)
         if correlation is None:
             energy = (analysis**2).sum(axis=1)
-            return variance * np.outer(energy, energy)
+            return np.asarray(variance * np.outer(energy, energy), np.float64)
         own = np.stack([np.correlate(row, row, "full") for row in analysis])  # [8,15], the basis functions' own autocorrelation
-        return variance * np.maximum(own @ correlation @ own.T, 1e-6)
+        return np.asarray(variance * np.maximum(own @ correlation @ own.T, 1e-6), np.float64)
 
 
 def correlation_of_kernel(kernel: NDArray[Any]) -> Correlation:

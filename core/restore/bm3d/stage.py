@@ -1,8 +1,10 @@
 """One stage over one frame and its neighbours, on the compiled kernels: tiles, their groups, and the sum of what they give."""
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from .profile import Stage
 from .tiling import Planes, match_limit, reach_among, search, tables, tiles
 from .transforms import bior_scales, pairing_order
 
+_log = logging.getLogger(__name__)
 
 def run_stage(
     noisy: Planes, pilot: Planes | None, stage: Stage, noise: Noise, target: int, *,
@@ -51,6 +54,9 @@ def run_stage(
     todo = tiles(height, width, stage.step, moving=small is not None)
     reach = reach_among(stage, frames)
     turn = _InTurn()
+    if _is_new(matching.match):
+        _log.info("BM3D: compiling its kernels, unless an earlier start kept them")
+        progress(0, len(todo))
     scales = as_float32(bior_scales())
 
     def work(i: int) -> None:
@@ -85,6 +91,11 @@ def run_stage(
     fallback = noisy[:, kept]
     np.divide(sums[0], sums[1], out=fallback, where=sums[1] > 0)
     return fallback
+
+
+def _is_new(kernel: Any) -> bool:
+    """Say whether a kernel has not run yet in this process."""
+    return not getattr(kernel, "signatures", True)
 
 
 class _InTurn:

@@ -20,8 +20,8 @@ Planes = NDArray[np.float32]
 """``[C,F,H,W]``: channel (luma first), frame, row, column."""
 
 _TILE_ROWS, _TILE_COLUMNS = 48, 576  # px; small enough that what a tile needs stays in the cache, the same for any thread count
-_MOVING_COLUMNS = 192  # px; of a tile that may move as one
-_REACH_AMONG_MANY, _REACH_OF_NEIGHBOURS = 12, 6  # px; with neighbour frames there are similar blocks nearer by
+_MOVING_COLUMNS = 288  # px; of a tile that may move as one
+_REACH_AMONG_MANY, _REACH_OF_NEIGHBOURS = 6, 4  # px; with neighbour frames there are similar blocks nearer by
 _GROUP = 64 * 32
 
 

@@ -90,7 +90,7 @@ def _by_size(counts: torch.Tensor, channels: int) -> Iterator[tuple[int, torch.T
     for size in (1, 2, 4, 8, 16, 32):
         which = torch.nonzero(sizes == size)[:, 0]
         if len(which):
-            for piece in which.split(max(1, _VALUES_AT_ONCE // (size * BLOCK**2 * channels))):
+            for piece in torch.tensor_split(which, -(-len(which) * size * BLOCK**2 * channels // _VALUES_AT_ONCE)):
                 yield size, piece
 
 
