@@ -13,7 +13,9 @@ from .lipsync.lip_json import read as read_lips
 from .lipsync.lip_sync import LipSync
 from .masked import Mask, Masked
 from .operation import Chain, Operation
+from .restore.bm3d.operation import BM3D
 from .restore.clahe.lbclahe import LBCLAHE
+from .restore.deblur.operation import Deblur
 from .restore.sharpen import Sharpen
 from .settings import SettingError, known_settings, settings_of
 from .upscale.super_resolve import SuperResolve
@@ -22,6 +24,8 @@ from .video.temporal import TemporalConsistency
 
 OPERATIONS: dict[str, type[Operation]] = {
     "colormatch": ColorMatch,
+    "bm3d": BM3D,
+    "deblur": Deblur,
     "frameadjust": FrameAdjust,
     "lbclahe": LBCLAHE,
     "sharpen": Sharpen,
@@ -31,7 +35,9 @@ OPERATIONS: dict[str, type[Operation]] = {
 """Every operation that can be named; the name is the class name in lower case."""
 
 _LEARNT = {
+    "bm3d": ("measured",),
     "colormatch": LEARNT,
+    "deblur": ("measured", "picture"),
     "frameadjust": ("clip_mean",),
     "lbclahe": ("shots",),
     "superresolve": ("region",),
