@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.fft import dct
 
+from ...arrays import as_float64
 from .blocks import Floats, lag_grid
 
 Lags = tuple[tuple[float, ...], ...]
@@ -38,7 +39,7 @@ def gaussian_lags(blur: float, lags: int = 8) -> Lags:
 
 def power_spectrum(lags: Lags, height: int, width: int) -> Floats:
     """Give the power spectrum on the grid of a ``[height,width]`` Fourier transform, never negative, mean 1."""
-    return _power_spectrum(lags, height, width).copy()
+    return as_float64(_power_spectrum(lags, height, width)).copy()
 
 
 @lru_cache(maxsize=32)
@@ -49,8 +50,8 @@ def _power_spectrum(lags: Lags, height: int, width: int) -> Floats:
     offsets = np.arange(-reach, reach + 1)
     np.add.at(torus, np.ix_(offsets % height, offsets % width), whole)
     # What sampling leaves below nothing is nothing; the floor keeps a Wiener gain from dividing by it.
-    spectrum: Floats = np.maximum(np.fft.fft2(torus).real, 1e-4)
-    return spectrum / spectrum.mean()
+    spectrum = np.maximum(np.fft.fft2(torus).real, 1e-4)
+    return as_float64(spectrum / spectrum.mean())
 
 
 def dct_variances(lags: Lags, size: int) -> Floats:
@@ -61,7 +62,7 @@ def dct_variances(lags: Lags, size: int) -> Floats:
     middle = len(lags) - 1
     near = plane_of(lags)[middle - reach : middle + reach + 1, middle - reach : middle + reach + 1]
     part = own[:, size - 1 - reach : size + reach]
-    return np.maximum(part @ near @ part.T, 1e-4)
+    return as_float64(np.maximum(part @ near @ part.T, 1e-4))
 
 
 def radial_spectrum(lags: Lags, bands: int = 16, size: int = 64) -> Floats:
