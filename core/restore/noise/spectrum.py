@@ -39,7 +39,7 @@ def gaussian_lags(blur: float, lags: int = 8) -> Lags:
 
 def power_spectrum(lags: Lags, height: int, width: int) -> Floats:
     """Give the power spectrum on the grid of a ``[height,width]`` Fourier transform, never negative, mean 1."""
-    return as_float64(_power_spectrum(lags, height, width)).copy()
+    return np.array(_power_spectrum(lags, height, width))
 
 
 @lru_cache(maxsize=32)
