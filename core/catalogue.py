@@ -11,10 +11,12 @@ from .face.smooth.savgol import TemporalBlend
 from .face.track import FaceTrack
 from .masked import Mask, Masked
 from .operation import Chain, Operation
+from .restore.bm3d.operation import BM3D
 from .restore.sharpen import Sharpen
 from .settings import SettingError, known_settings, settings_of
 
 OPERATIONS: dict[str, type[Operation]] = {
+    "bm3d": BM3D,
     "frameadjust": FrameAdjust,
     "sharpen": Sharpen,
 }
