@@ -14,11 +14,11 @@ from ...masked import Mask
 from ...operation import FrameOperation, Numbered
 from ...progress import Progress, silent
 from ...settings import SettingError, setting
-from ..noise.spectrum import correlation_size, lags_from, plane_of
+from ..noise.spectrum import Lags, correlation_size, lags_from, plane_of
 from . import add_kernel
 from .measure import measure_grain
 from .presets import Preset, preset_profile
-from .profile import GrainProfile, Lags, curve_at, scaled_lags
+from .profile import GrainProfile, curve_at, scaled_lags
 from .tile import SIDE, Tiles, grain_tiles
 
 _STEPS = 1025  # luma values at which the strength is tabulated
@@ -36,8 +36,7 @@ class AddGrain(FrameOperation):
     Source: Norkin and Birkbeck, "Film grain synthesis for AV1 video codec", DCC 2018.
     """
 
-    preset: Preset = setting(
-        "35mm", "The grain of a film stock or a camera. Not used when measured grain is linked.")
+    preset: Preset = setting("35mm", "The grain of a film stock or a camera. Not used when measured grain is linked.")
     strength: float = setting(1.0, "Multiplies the grain. 0 changes nothing, 1 is the preset's or the measured strength.",
                               low=0, high=4, step=0.05)
     size: float = setting(1.0, "Multiplies the size of a grain.", low=0.25, high=4, step=0.05)
@@ -91,9 +90,10 @@ class AddGrain(FrameOperation):
         height, _, channels = frame.shape
         tiles, grain = self._tiles(height)
         scales = strengths(grain, self.strength, self.chroma)
+        coloured = channels == 3 and self.chroma > 0 and grain.has_chroma
         add_kernel.add_grain(
-            frame.reshape(height, -1), out.reshape(height, -1), channels, tiles.planes, SIDE, tiles.block, tiles.seam, fade(tiles.seam),
-            scales, bool(self.chroma > 0 and grain.has_chroma), self.seed, index)
+            frame.reshape(height, -1), out.reshape(height, -1), channels, tiles.coloured if coloured else tiles.luma,
+            3 if coloured else 1, SIDE, tiles.block, tiles.seam, fade(tiles.seam), scales, self.seed, index)
 
     def _tiles(self, height: int) -> tuple[Tiles, GrainProfile]:
         grain = missing(self.wanted, self.own) if self.fill_up and self.own else self.wanted
@@ -149,7 +149,6 @@ def strengths(grain: GrainProfile, strength: float, chroma: float) -> NDArray[np
 
 @lru_cache(maxsize=4)
 def fade(seam: int) -> NDArray[np.float32]:
-    """Give ``[seam]`` rising weights; their squares and those from the other end sum to 1."""
-    return as_float32(np.sin((np.arange(seam) + 0.5) / seam * np.pi / 2))
-
-
+    """Give ``[2,seam]``: rising weights and falling ones, the squares of each pair summing to 1."""
+    angle = (np.arange(seam) + 0.5) / seam * np.pi / 2
+    return as_float32(np.stack((np.sin(angle), np.cos(angle))))

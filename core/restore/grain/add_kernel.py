@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ...compiled import compiled
 
 Rows = NDArray[np.float32]
+Places = NDArray[np.int64]
 
 _R, _G, _B = np.float32(0.299), np.float32(0.587), np.float32(0.114)  # luma of Rec. 601
 _RED_OF_CR, _BLUE_OF_CB = np.float32(1.402), np.float32(1.772)
@@ -33,48 +34,46 @@ def hashed(a: int, b: int, c: int, d: int) -> int:
 
 
 @compiled
-def block_row(tile: Rows, side: int, block: int, seam: int, fade: Rows, seed: int, index: int, row: int, inner: int, out: Rows) -> None:
-    """Write the grain of one pixel row from the blocks of block row `row`; `inner` is the row within them, up to block + seam - 1.
-
-    Neighbours are cross-faded over `seam` px by weights whose squares sum to 1, so that the variance is the same there.
-    """
-    width = len(out)
-    for n in range((width + block - 1) // block):
+def places_of(side: int, seed: int, index: int, row: int, tops: Places, lefts: Places) -> None:
+    """Choose where in the tile the blocks of block row `row` begin."""
+    for n in range(len(tops)):
         bits = hashed(seed, index, row, n)
-        y, x = (bits & 0xFFFF) % side + inner, (bits >> 16) % side
-        first = n * block
-        last = min(first + block, width)
-        source = tile[y, x : x + block + seam]
-        start = 0
-        if n > 0:
-            start = min(seam, last - first)
-            for k in range(start):
-                out[first + k] = fade[k] * source[k] + fade[seam - 1 - k] * out[first + k]
-        piece = out[first + start : last]
-        for k in range(len(piece)):
-            piece[k] = source[start + k]
-        beyond = out[last : min(last + seam, width)]
-        for k in range(len(beyond)):
-            beyond[k] = source[block + k]
+        tops[n], lefts[n] = (bits & 0xFFFF) % side, (bits >> 16) % side
 
 
 @compiled
-def grain_row(
-    tile: Rows, side: int, block: int, seam: int, fade: Rows, seed: int, index: int, y: int, other: Rows, out: Rows
-) -> None:
-    """Write the grain of pixel row `y`; `other` is scratch as long as `out`."""
-    row, inner = y // block, y % block
-    block_row(tile, side, block, seam, fade, seed, index, row, inner, out)
-    if inner < seam and row > 0:
-        block_row(tile, side, block, seam, fade, seed, index, row - 1, block + inner, other)
-        new, old = fade[inner], fade[seam - 1 - inner]
-        for x in range(len(out)):
-            out[x] = new * out[x] + old * other[x]
+def block_row(tile: Rows, tops: Places, lefts: Places, block: int, seam: int, fade: Rows, inner: int, out: Rows) -> None:
+    """Write the grain of one pixel row of a row of blocks; `inner` is the row within them, up to block + seam - 1.
+
+    Neighbours are cross-faded over a seam by weights whose squares sum to 1, so that the variance is the same there. All widths count
+    values, not pixels: they are multiples of the planes that lie interleaved.
+    """
+    width = len(out)
+    for n in range(len(tops)):
+        first = n * block
+        last = min(first + block, width)
+        source = tile[tops[n] + inner, lefts[n] : lefts[n] + block + seam]
+        start = min(seam, last - first) if n > 0 else 0
+        old = out[first : first + start]
+        for k in range(start):
+            old[k] = fade[k] * source[k] + fade[seam + k] * old[k]
+        fresh, piece = out[first + start : last], source[start:]
+        for k in range(len(fresh)):
+            fresh[k] = piece[k]
+        beyond, piece = out[last : min(last + seam, width)], source[block:]
+        for k in range(len(beyond)):
+            beyond[k] = piece[k]
+
+
+@compiled
+def kept_in(value: float, changed: float) -> float:
+    """Keep a changed value in 0..1 where it was there, and from being pushed further out where it was not."""
+    return min(max(changed, min(value, _ZERO)), max(value, _ONE))
 
 
 @compiled
 def add_grain(
-    source: Rows, out: Rows, channels: int, tiles: Rows, side: int, block: int, seam: int, fade: Rows, scales: Rows, coloured: bool,
+    source: Rows, out: Rows, channels: int, tile: Rows, planes: int, side: int, block: int, seam: int, fade: Rows, scales: Rows,
     seed: int, index: int,
 ) -> None:
     """Add grain to one frame.
@@ -83,56 +82,63 @@ def add_grain(
         source: ``[H,W * channels]``, 1 or 3 channels.
         out: the same shape; may be `source`.
         channels: 1 or 3.
-        tiles: ``[3,side + m,side + m]``, standard deviation 1.
-        side: period of the tiles.
-        block: side of a block.
+        tile: ``[side + m,(side + m) * planes]``, standard deviation 1.
+        planes: 1 (luma) or 3 (luma, Cb and Cr of every pixel side by side; for 3 channels).
+        side: period of the tile, px.
+        block: side of a block, px.
         seam: cross-faded px.
-        fade: ``[seam]``, rising weights; their squares and those from the other end sum to 1.
+        fade: ``[2,seam]``, rising weights and their counterparts, the squares of the two summing to 1.
         scales: ``[3,N]``, standard deviation of luma, Cb and Cr grain at luma ``n / (N - 1)``.
-        coloured: whether Cb and Cr are added.
         seed: of the frame's blocks, with
         index: its place in the clip.
     """
     height, width = source.shape[0], source.shape[1] // channels
-    luma, cb, cr, other = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
+    count = (width + block - 1) // block
+    now, before = np.zeros((2, count), np.int64), np.zeros((2, count), np.int64)
+    grain, other, luma = np.empty(width * planes, np.float32), np.empty(width * planes, np.float32), np.empty(width, np.float32)
     places = np.empty(width, np.int32)
-    top = np.float32(scales.shape[1] - 1)
-    half = np.float32(0.5)
+    wide = np.empty(2 * seam * planes, np.float32)
+    for k in range(seam * planes):
+        wide[k], wide[seam * planes + k] = fade[0, k // planes], fade[1, k // planes]
+    scale, cb_scale, cr_scale = scales[0], scales[1], scales[2]
+    top, half = np.float32(scales.shape[1] - 1), np.float32(0.5)
     for y in range(height):
-        row, made = source[y], out[y]
-        grain_row(tiles[0], side, block, seam, fade, seed, index, y, other, luma)
-        if channels == 3:
-            for x in range(width):
-                value = _R * row[3 * x] + _G * row[3 * x + 1] + _B * row[3 * x + 2]
-                places[x] = np.int32(min(max(value, _ZERO), _ONE) * top + half)
-        else:
-            for x in range(width):
-                places[x] = np.int32(min(max(row[x], _ZERO), _ONE) * top + half)
-        scale = scales[0]
-        for x in range(width):
-            luma[x] *= scale[places[x]]
+        row, made, inner = source[y], out[y], y % block
+        if inner == 0:
+            before[:] = now
+            places_of(side, seed, index, y // block, now[0], now[1])
+            now[1] *= planes
+        block_row(tile, now[0], now[1], block * planes, seam * planes, wide, inner, grain)
+        if inner < seam and y >= block:
+            block_row(tile, before[0], before[1], block * planes, seam * planes, wide, block + inner, other)
+            new, old = fade[0, inner], fade[1, inner]
+            for x in range(len(grain)):
+                grain[x] = new * grain[x] + old * other[x]
         if channels == 1:
             for x in range(width):
-                v = row[x]
-                made[x] = min(max(v + luma[x], min(v, _ZERO)), max(v, _ONE))
-        elif not coloured:
-            for x in range(width):
-                d = luma[x]
-                for c in range(3):
-                    v = row[3 * x + c]
-                    made[3 * x + c] = min(max(v + d, min(v, _ZERO)), max(v, _ONE))
+                luma[x] = row[x]
         else:
-            grain_row(tiles[1], side, block, seam, fade, seed, index, y, other, cb)
-            grain_row(tiles[2], side, block, seam, fade, seed, index, y, other, cr)
-            cb_scale, cr_scale = scales[1], scales[2]
             for x in range(width):
-                cb[x] *= cb_scale[places[x]]
-                cr[x] *= cr_scale[places[x]]
+                luma[x] = _R * row[3 * x] + _G * row[3 * x + 1] + _B * row[3 * x + 2]
+        for x in range(width):
+            places[x] = np.int32(min(max(luma[x], _ZERO), _ONE) * top + half)
+        if channels == 1:
             for x in range(width):
-                d, u, w = luma[x], cb[x], cr[x]
-                v = row[3 * x]
-                made[3 * x] = min(max(v + d + _RED_OF_CR * w, min(v, _ZERO)), max(v, _ONE))
-                v = row[3 * x + 1]
-                made[3 * x + 1] = min(max(v + d + _GREEN_OF_CB * u + _GREEN_OF_CR * w, min(v, _ZERO)), max(v, _ONE))
-                v = row[3 * x + 2]
-                made[3 * x + 2] = min(max(v + d + _BLUE_OF_CB * u, min(v, _ZERO)), max(v, _ONE))
+                made[x] = kept_in(row[x], row[x] + grain[x] * scale[places[x]])
+        elif planes == 1:
+            for x in range(width):
+                grain[x] *= scale[places[x]]
+            for x in range(width):
+                d = grain[x]
+                made[3 * x] = kept_in(row[3 * x], row[3 * x] + d)
+                made[3 * x + 1] = kept_in(row[3 * x + 1], row[3 * x + 1] + d)
+                made[3 * x + 2] = kept_in(row[3 * x + 2], row[3 * x + 2] + d)
+        else:
+            for x in range(width):
+                at = places[x]
+                d, u, w = grain[3 * x] * scale[at], grain[3 * x + 1] * cb_scale[at], grain[3 * x + 2] * cr_scale[at]
+                grain[3 * x] = d + _RED_OF_CR * w
+                grain[3 * x + 1] = d + _GREEN_OF_CB * u + _GREEN_OF_CR * w
+                grain[3 * x + 2] = d + _BLUE_OF_CB * u
+            for x in range(3 * width):
+                made[x] = kept_in(row[x], row[x] + grain[x])

@@ -16,30 +16,37 @@ _ENOUGH = 24  # flat blocks that give full confidence
 _FINE, _MEDIUM = 1.9, 3.6  # largest sizes in px, on frames of 1080 rows
 _WHITE = 1.25  # size up to which noise can come from a sensor as it is
 _COLOURED = 0.45  # chroma over luma from which white noise is a sensor's: independent noise in R, G and B has 0.93
+_GRASS = 16 / 255  # correlated luma grain beyond is more likely grass than grain, where one frame is all there is
+_FROZEN = 0.5  # correlation of neighbouring frames from which it is more likely the picture
 _PEAK = 12.0  # times the power around it: a line of a regular pattern
 _SPECTRUM = 64  # px
 
 
-def classify(noise: ColourNoise, height: int) -> tuple[Kind, float, tuple[float, float] | None]:
+def classify(noise: ColourNoise, height: int, temporal: float | None = None) -> tuple[Kind, float, tuple[float, float] | None]:
     """Name the kind of grain.
 
     Args:
         noise: as measured.
         height: rows of the frames; sizes are judged as on 1080 rows.
+        temporal: correlation with the grain of the frame before; None: not known.
 
     Returns:
         The kind, its confidence (0..1), and the frequency of a regular pattern (cycles a pixel, down and right).
     """
     luma = noise.luma
-    evidence = min(luma.blocks / _ENOUGH, 1.0)
     if luma.blocks == 0:
         return "none", 0.0, None
+    size = correlation_size(luma.lags)
+    evidence = min(luma.blocks / _ENOUGH, 1.0)
+    if temporal is not None:
+        evidence *= 1 - min(max(temporal - _FROZEN, 0) / (1 - _FROZEN), 1)
+    elif size > _WHITE:
+        evidence *= min(1.0, (_GRASS / luma.sigma) ** 2)
     if luma.sigma < LEAST:
         return "none", evidence * _margin(LEAST / max(luma.sigma, 1e-6), 1.0), None
     ratio, place = strongest_line(luma.lags)
     if ratio > _PEAK:
         return "regular pattern", evidence * _margin(ratio, _PEAK), place
-    size = correlation_size(luma.lags)
     coloured = (noise.cb.sigma + noise.cr.sigma) / 2 / luma.sigma
     if size < _WHITE and coloured > _COLOURED:
         return "digital noise", evidence * min(_margin(_WHITE / size, 1.0), _margin(coloured, _COLOURED)), None

@@ -113,7 +113,7 @@ def correlation_of_grain(before: Frame, after: Frame) -> float | None:
 
 def profile_of(noise: ColourNoise, height: int, frames: int, temporal: float | None = None) -> GrainProfile:
     """Make a profile of a measured noise."""
-    kind, confidence, pattern = classify(noise, height)
+    kind, confidence, pattern = classify(noise, height, temporal)
     luma = noise.luma
     coloured = max(noise.cb.sigma, noise.cr.sigma) > 0.05 * max(luma.sigma, LEAST)
     nothing = Noise()

@@ -51,4 +51,5 @@ def preset_profile(preset: Preset) -> GrainProfile:
     sigmas = tuple(round(float(s), 6) for s in stock.strength / 255 * shape)
     chroma = tuple(round(s * stock.chroma, 6) for s in sigmas)
     lags, soft = gaussian_lags(stock.blur), gaussian_lags(stock.blur * 1.25)
-    return GrainProfile(stock.kind, 1.0, sigmas, chroma, chroma, lags, soft, soft, 0.1, 0.1, round(stock.strength / 255, 6), 0.0, None, ROWS)
+    usual = round(stock.strength / 255, 6)
+    return GrainProfile(stock.kind, 1.0, sigmas, chroma, chroma, lags, soft, soft, 0.1, 0.1, usual, 0.0, None, ROWS)

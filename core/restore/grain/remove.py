@@ -68,7 +68,7 @@ class RemoveGrain(Operation):
     def share(self) -> float:
         """Give the share of what is found that is removed, 0..1, before `texture`."""
         grain = self.profile
-        if grain is None or grain.blocks == 0 and grain.sigma == 0:
+        if grain is None or (grain.blocks == 0 and grain.sigma == 0):
             return 0.0
         kept = 1 - self.preservation
         if self.mode == "always":
@@ -95,7 +95,7 @@ class RemoveGrain(Operation):
             for_each_frame(len(frames), lambda i: self._frame(frames[i], out[i], silent), progress)
             return out
         for i, frame in enumerate(frames):
-            self._frame(frame, out[i], lambda done, total, i=i: progress(  # type: ignore[misc]
+            self._frame(frame, out[i], lambda done, total, i=i: progress(
                 100 * i + 100 * done // max(total, 1), 100 * len(frames)))
         return out
 
@@ -104,7 +104,10 @@ class RemoveGrain(Operation):
         colours = 1 if frame.shape[2] == 1 else 3
         source = contiguous(frame[..., :colours])
         grain = self.profile or GrainProfile()
-        clean = cleaned_fast(source, grain, self.strength) if self.method == "fast" else cleaned_bm3d(source, grain, self.strength, progress)
+        if self.method == "fast":
+            clean = cleaned_fast(source, grain, self.strength)
+        else:
+            clean = cleaned_bm3d(source, grain, self.strength, progress)
         kept = np.float32(self.share)
         amount = kept * (1 - np.float32(self.texture) * texture_of(clean, grain.sigma)) if self.texture > 0 else kept
         made = source + amount * (clean - source)
@@ -121,7 +124,10 @@ class RemoveGrain(Operation):
         Raises:
             SettingError: the profile or a setting is wrong.
         """
-        return cls(**{name: GrainProfile.from_json(value) if name == "profile" else value for name, value in plain.items()})
+        read: dict[str, Any] = {**plain}
+        if "profile" in read:
+            read["profile"] = GrainProfile.from_json(read["profile"])
+        return cls(**read)
 
 
 def cleaned_fast(frame: Frame, grain: GrainProfile, strength: float = 1.0) -> Frame:

@@ -26,12 +26,14 @@ class Tiles:
     """Grain of standard deviation 1: luma, Cb, Cr.
 
     Attributes:
-        planes: ``[3,SIDE + m,SIDE + m]`` float32, periodic over SIDE, m being a block with its seam.
+        luma: ``[SIDE + m,SIDE + m]`` float32, periodic over SIDE, m being a block with its seam.
+        coloured: ``[SIDE + m,(SIDE + m) * 3]``, luma, Cb and Cr of every pixel side by side.
         block: side of a block, px.
         seam: cross-faded px between blocks.
     """
 
-    planes: NDArray[np.float32]
+    luma: NDArray[np.float32]
+    coloured: NDArray[np.float32]
     block: int
     seam: int
 
@@ -58,8 +60,9 @@ def grain_tiles(lags: Lags, cb_lags: Lags, cr_lags: Lags, cb_luma: float, cr_lum
     planes = [_coloured(white, own) for white, own in zip(mixed, (lags, cb_lags, cr_lags), strict=True)]
     times = 2 if size > _LARGE else 1
     margin = times * (BLOCK + OVERLAP)
-    wrapped = [np.pad(plane, ((0, margin), (0, margin)), mode="wrap") for plane in planes]
-    return Tiles(as_float32(np.stack(wrapped)), times * BLOCK, times * OVERLAP)
+    wrapped = [np.pad(as_float32(plane), ((0, margin), (0, margin)), mode="wrap") for plane in planes]
+    coloured = np.stack(wrapped, axis=2).reshape(SIDE + margin, -1)
+    return Tiles(wrapped[0], coloured, times * BLOCK, times * OVERLAP)
 
 
 def _correlated(luma: Floats, own: Floats, correlation: float) -> Floats:
