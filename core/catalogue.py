@@ -12,17 +12,21 @@ from .face.track import FaceTrack
 from .masked import Mask, Masked
 from .operation import Chain, Operation
 from .restore.bm3d.operation import BM3D
+from .restore.grain.add import AddGrain
+from .restore.grain.remove import RemoveGrain
 from .restore.sharpen import Sharpen
 from .settings import SettingError, known_settings, settings_of
 
 OPERATIONS: dict[str, type[Operation]] = {
+    "addgrain": AddGrain,
     "bm3d": BM3D,
     "frameadjust": FrameAdjust,
+    "removegrain": RemoveGrain,
     "sharpen": Sharpen,
 }
 """Every operation that can be named; the name is the class name in lower case."""
 
-_LEARNT = {"frameadjust": ("clip_mean",)}
+_LEARNT = {"frameadjust": ("clip_mean",), "addgrain": ("profile", "own", "where"), "removegrain": ("profile",)}
 """Entries of an operation's JSON that are no settings: what a survey found. Such a class reads its own JSON, by `from_json`."""
 
 

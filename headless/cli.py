@@ -8,9 +8,9 @@ import textwrap
 import traceback
 from collections.abc import Sequence
 
-from . import align, demo, doctor, models, paste, render, run, speech_commands
+from . import align, demo, doctor, grain, models, paste, render, run, speech_commands
 
-COMMANDS = (run, render, align, paste, speech_commands, models, demo, doctor)
+COMMANDS = (run, render, align, paste, grain, speech_commands, models, demo, doctor)
 """The modules of the commands; each has ``add_parser(subparsers)``, which sets `call`."""
 
 CANCELLED = 130

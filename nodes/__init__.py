@@ -4,6 +4,7 @@ from __future__ import annotations
 from .audio_encode import AudioEncode
 from .clean_speech import CleanSpeech
 from .export_speech_reference import ExportSpeechReference
+from .film_grain import FilmGrain
 from .frame_adjust import FrameAdjust
 from .inspect_arrays import InspectArrays
 from .lip_mask import LipMask
@@ -19,6 +20,7 @@ _DISPLAY_NAMES = {
     AudioEncode: "Audio Encode",
     CleanSpeech: "Clean Speech",
     ExportSpeechReference: "Export Speech Reference",
+    FilmGrain: "Film Grain",
     FrameAdjust: "Frame Adjust",
     InspectArrays: "Inspect Arrays",
     LipMask: "Lip Mask",

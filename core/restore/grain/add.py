@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from ...settings import SettingError, setting
 from ..noise.spectrum import Lags, correlation_size, lags_from, plane_of
 from . import add_kernel
 from .measure import measure_grain
-from .presets import Preset, preset_profile
+from .presets import preset_profile
 from .profile import GrainProfile, curve_at, scaled_lags
 from .tile import SIDE, Tiles, grain_tiles
 
@@ -36,15 +36,16 @@ class AddGrain(FrameOperation):
     Source: Norkin and Birkbeck, "Film grain synthesis for AV1 video codec", DCC 2018.
     """
 
-    preset: Preset = setting("35mm", "The grain of a film stock or a camera. Not used when measured grain is linked.")
+    preset: Literal["35mm", "16mm", "8mm", "high_iso", "fine"] = setting(
+        "35mm", "The grain of a film stock or a camera. Not used when measured grain is linked.")
     strength: float = setting(1.0, "Multiplies the grain. 0 changes nothing, 1 is the preset's or the measured strength.",
                               low=0, high=4, step=0.05)
     size: float = setting(1.0, "Multiplies the size of a grain.", low=0.25, high=4, step=0.05)
     chroma: float = setting(1.0, "Multiplies the colour of the grain. 0 is black-and-white grain.", low=0, high=4, step=0.05)
     seed: int = setting(0, "Another seed, other grain; the same seed, the same grain in every frame of the same number.",
                         low=0, high=2**31 - 1, step=1)
-    grow: bool = setting(
-        True, "Let grains grow with the frame, as they do on film: measured at 540 rows, they are twice as large at 1080.")
+    fixed_size: bool = setting(
+        False, "Keep the size of grains in px. Otherwise they grow with the frame, as on film: twice as large at 1080 rows as at 540.")
     fill_up: bool = setting(
         False, "Measure the clip's own grain first, and add only what it lacks. This is what matching does.")
     profile: GrainProfile | None = field(default=None, kw_only=True)
@@ -97,7 +98,7 @@ class AddGrain(FrameOperation):
 
     def _tiles(self, height: int) -> tuple[Tiles, GrainProfile]:
         grain = missing(self.wanted, self.own) if self.fill_up and self.own else self.wanted
-        factor = self.size * (height / grain.height if self.grow and grain.height else 1.0)
+        factor = self.size * (height / grain.height if grain.height and not self.fixed_size else 1.0)
         lags, cb_lags, cr_lags = (scaled_lags(own, factor) for own in (grain.lags, grain.cb_lags, grain.cr_lags))
         size = correlation_size(lags)
         return grain_tiles(lags, cb_lags, cr_lags, grain.cb_luma, grain.cr_luma, size, self.seed), grain

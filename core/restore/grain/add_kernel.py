@@ -4,6 +4,8 @@ All in one file, since numba's stored code is renewed when its own file changes 
 """
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,7 +68,7 @@ def block_row(tile: Rows, tops: Places, lefts: Places, block: int, seam: int, fa
 
 
 @compiled
-def kept_in(value: float, changed: float) -> float:
+def kept_in(value: float, changed: float) -> Any:
     """Keep a changed value in 0..1 where it was there, and from being pushed further out where it was not."""
     return min(max(changed, min(value, _ZERO)), max(value, _ONE))
 

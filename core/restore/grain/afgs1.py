@@ -4,6 +4,7 @@ Source: AV1 Bitstream & Decoding Process Specification, 7.18.3 (film grain synth
 """
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -34,7 +35,7 @@ def scaling_table(points: Points) -> Integers:
     if not points:
         return lookup
     lookup[: points[0][0]] = points[0][1]
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         delta = (y1 - y0) * ((65536 + ((x1 - x0) >> 1)) // (x1 - x0))
         lookup[x0:x1] = y0 + ((np.arange(x1 - x0) * delta + 32768) >> 16)
     lookup[points[-1][0] :] = points[-1][1]
@@ -53,7 +54,8 @@ def add_to_luma(luma: NDArray[np.uint8], table: GrainTable, limited: bool = Fals
     noise = luma_noise(table, *luma.shape)
     scaled = (scaling_table(table.points_y)[luma] * noise + (1 << (table.scaling_shift - 1))) >> table.scaling_shift
     low, high = (16, 235) if limited else (0, 255)
-    return np.clip(luma + scaled, low, high).astype(np.uint8)
+    grainy: NDArray[np.uint8] = np.asarray(np.clip(luma + scaled, low, high), np.uint8)
+    return grainy
 
 
 @compiled

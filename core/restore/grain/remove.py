@@ -27,8 +27,8 @@ from .measure import measure_grain
 from .profile import GrainProfile, curve_at
 from .wiener import denoise_plane
 
-_FULL = 2.2 / 255  # luma grain from which `adaptive` removes all that it may; from LEAST on it removes some
-_TRUSTED = 0.3  # least confidence at which `adaptive` touches a picture
+_FULL = 2.2 / 255  # luma grain from which all is removed that may be, where `adaptive` is on; from LEAST on it removes some
+_TRUSTED = 0.3  # least confidence at which `adaptive` lets a picture be touched
 _STEPS = 1024  # luma values of the stabilising curve
 _STEEPEST = 3.0  # how far a level's grain may lie from the usual one before the stabilising curve bends no more
 
@@ -43,10 +43,11 @@ class RemoveGrain(Operation):
     `texture`.
     """
 
-    method: Literal["bm3d", "fast"] = setting(
-        "bm3d", "bm3d: best, seconds a frame at 1080p. fast: windows of 16 px, several times faster, softer in texture.")
-    mode: Literal["adaptive", "always"] = setting(
-        "adaptive", "adaptive: clean pictures stay as they are, and faint grain is removed only in part. always: whatever was measured.")
+    method: Literal["fast", "bm3d"] = setting(
+        "fast", "fast: windows of 16 px, best for coarse grain and for grain that depends on brightness. bm3d: block matching, keeps "
+        "more texture, best for fine grain; seconds a frame at 1080p.")
+    adaptive: bool = setting(
+        True, "Leave clean pictures as they are, bit for bit, and remove faint grain only in part. Off: remove whatever was measured.")
     strength: float = setting(1.0, "Multiplies the measured grain: above 1 removes more, below 1 less. 0 changes nothing.",
                               low=0, high=3, step=0.05)
     preservation: float = setting(0.0, "Share of the grain that is kept, everywhere.", low=0, high=1, step=0.05)
@@ -71,7 +72,7 @@ class RemoveGrain(Operation):
         if grain is None or (grain.blocks == 0 and grain.sigma == 0):
             return 0.0
         kept = 1 - self.preservation
-        if self.mode == "always":
+        if not self.adaptive:
             return kept if grain.sigma > 0 else 0.0
         if grain.kind == "none" or grain.confidence < _TRUSTED:
             return 0.0
@@ -156,9 +157,10 @@ def cleaned_bm3d(frame: Frame, grain: GrainProfile, strength: float = 1.0, progr
     moved = as_float32(np.interp(luma, values, bent)) - luma
     # BM3D's planes are Y, Cb and Cr divided by the lengths of their rows in the matrix from RGB.
     luma_row, cb_row, cr_row = (0.299, 0.587, 0.114), (-0.299 * CB, -0.587 * CB, 0.5), (0.5, -0.587 * CR, -0.114 * CR)
-    chroma = (np.mean(grain.cb_sigmas) / math.hypot(*cb_row) + np.mean(grain.cr_sigmas) / math.hypot(*cr_row)) / 2
+    chroma = math.sqrt(np.mean(curve_at(grain.cb_sigmas, luma) ** 2 / math.hypot(*cb_row) ** 2
+                               + curve_at(grain.cr_sigmas, luma) ** 2 / math.hypot(*cr_row) ** 2) / 2)
     level = 255 * strength * (usual if frame.shape[2] == 1 else usual / math.hypot(*luma_row))
-    noise = Noise(level, 255 * strength * float(chroma), _correlation(grain.lags), _correlation(grain.cb_lags))
+    noise = Noise(level, 255 * strength * chroma, _correlation(grain.lags), _correlation(grain.cb_lags))
     made = denoise_frame((frame + moved[..., None])[None], 0, noise, PROFILES["balanced"], colour_space="ycbcr", progress=progress)
     after = planes_of(as_float32(made))[0]
     return np.asarray(made + (as_float32(np.interp(after, bent, values)) - after)[..., None])

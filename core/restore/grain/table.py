@@ -8,6 +8,7 @@ import numpy as np
 
 from ..noise.blocks import LAGS, Floats
 from ..noise.flat import LEVELS
+from ..noise.measure import ColourNoise, Noise
 from ..noise.spectrum import WHITE, Lags, autoregression, causal_offsets, lags_from
 from .classify import classify
 from .profile import GrainError, GrainProfile, Kind, curve_at
@@ -92,10 +93,11 @@ def read_tables(text: str) -> list[GrainTable]:
         table = replace(tables[-1], seed=seed, start=start, end=end) if tables else GrainTable(seed=seed, start=start, end=end)
         if update:
             lag, shift, scale, scaling, from_luma, overlap, *mults = _numbers(lines, at, "p", 12)
-            points = [_points(lines, at + 1 + n, name) for n, name in enumerate(("sY", "sCb", "sCr"))]
-            coeffs = [_numbers(lines, at + 4 + n, name, 2 * lag * (lag + 1) + (n > 0)) for n, name in enumerate(("cY", "cCb", "cCr"))]
-            table = GrainTable(*points, *(tuple(c) for c in coeffs), lag, shift, scale, scaling, bool(from_luma), bool(overlap), *mults,
-                               seed, start, end)
+            y, cb, cr = (_points(lines, at + 1 + n, name) for n, name in enumerate(("sY", "sCb", "sCr")))
+            of_y, of_cb, of_cr = (tuple(_numbers(lines, at + 4 + n, name, 2 * lag * (lag + 1) + (n > 0)))
+                                  for n, name in enumerate(("cY", "cCb", "cCr")))
+            table = GrainTable(y, cb, cr, of_y, of_cb, of_cr, lag, shift, scale, scaling, bool(from_luma), bool(overlap),
+                               mults[0], mults[1], mults[2], mults[3], mults[4], mults[5], seed, start, end)
             at += 7
         tables.append(table if apply else GrainTable(seed=seed, start=start, end=end))
     if not tables:
@@ -108,8 +110,8 @@ def write_tables(tables: list[GrainTable]) -> str:
     lines = [HEADER]
     for t in tables:
         lines.append(f"E {t.start} {t.end} 1 {t.seed} 1")
-        lines.append(f"\tp {t.ar_lag} {t.ar_shift} {t.scale_shift} {t.scaling_shift} {int(t.chroma_from_luma)} {int(t.overlap)} {t.cb_mult} "
-                     f"{t.cb_luma_mult} {t.cb_offset} {t.cr_mult} {t.cr_luma_mult} {t.cr_offset}")
+        lines.append(f"\tp {t.ar_lag} {t.ar_shift} {t.scale_shift} {t.scaling_shift} {int(t.chroma_from_luma)} {int(t.overlap)} "
+                     f"{t.cb_mult} {t.cb_luma_mult} {t.cb_offset} {t.cr_mult} {t.cr_luma_mult} {t.cr_offset}")
         for name, points in (("sY", t.points_y), ("sCb", t.points_cb), ("sCr", t.points_cr)):
             lines.append(" ".join([f"\t{name} {len(points)}", *(f"{x} {y}" for x, y in points)]))
         for name, coeffs in (("cY", t.coeffs_y), ("cCb", t.coeffs_cb), ("cCr", t.coeffs_cr)):
@@ -143,17 +145,16 @@ def profile_of_table(table: GrainTable) -> GrainProfile:
     cr_lags, cr_spread = _filtered(table.coeffs_cr[:-1], table)
     chroma = (table.points_y, table.points_y) if table.chroma_from_luma else (table.points_cb, table.points_cr)
     unit = 32 / 2**table.scale_shift / 2**table.scaling_shift / 255
-    curves = [_curve(points, unit * gain) for points, gain in zip((table.points_y, *chroma), (spread, cb_spread, cr_spread), strict=True)]
-    usual = float(np.median([s for s in curves[0] if s > 0] or [0.0]))
-    made = GrainProfile("none", 1.0, *curves, lags, cb_lags, cr_lags, sigma=round(usual, 7), temporal=0.0)
+    luma = _curve(table.points_y, unit * spread)
+    cb, cr = _curve(chroma[0], unit * cb_spread), _curve(chroma[1], unit * cr_spread)
+    usual = float(np.median([s for s in luma if s > 0] or [0.0]))
+    made = GrainProfile("none", 1.0, luma, cb, cr, lags, cb_lags, cr_lags, sigma=round(usual, 7), temporal=0.0)
     return replace(made, kind=_kind(made))
 
 
 def _kind(grain: GrainProfile) -> Kind:
-    from ..noise.measure import ColourNoise, Noise
-
-    chroma = [Noise(float(np.median(curve))) for curve in (grain.cb_sigmas, grain.cr_sigmas)]
-    return classify(ColourNoise(Noise(grain.sigma, grain.sigmas, grain.lags, 1000), *chroma), 1080)[0]
+    cb, cr = (Noise(float(np.median(curve))) for curve in (grain.cb_sigmas, grain.cr_sigmas))
+    return classify(ColourNoise(Noise(grain.sigma, grain.sigmas, grain.lags, 1000), cb, cr), 1080)[0]
 
 
 def _quantised(exact: Floats, lag: int, shift: int) -> tuple[tuple[int, ...], float]:
@@ -187,7 +188,7 @@ def _scaling(wanted: list[float], most: int) -> Points:
         return ()
     places = np.linspace(0.5 / LEVELS, 1 - 0.5 / LEVELS, most)
     values = curve_at(tuple(wanted), places)
-    return tuple((int(round(255 * float(x))), int(np.clip(round(float(v)), 0, 255))) for x, v in zip(places, values, strict=True))
+    return tuple((round(255 * float(x)), int(np.clip(round(float(v)), 0, 255))) for x, v in zip(places, values, strict=True))
 
 
 def _curve(points: Points, unit: float) -> tuple[float, ...]:
