@@ -36,7 +36,7 @@ def classify(noise: ColourNoise, height: int, temporal: float | None = None) -> 
     luma = noise.luma
     if luma.blocks == 0:
         return "none", 0.0, None
-    size = correlation_size(luma.lags)
+    size = max(correlation_size(luma.lags), 0.1)
     evidence = min(luma.blocks / _ENOUGH, 1.0)
     if temporal is not None:
         evidence *= 1 - min(max(temporal - _FROZEN, 0) / (1 - _FROZEN), 1)
