@@ -31,7 +31,7 @@ class AddGrain(FrameOperation):
     After the AV1 film grain model: grain is one noise, coloured and scaled by a piecewise linear function of luma, laid down in
     blocks of 32x32 px from random places of a template, with seams cross-faded. Here the template is large (512x512), its spectrum
     is the measured one itself, and the places are a hash of (seed, frame, block), so that every frame has other grain and the same
-    frame always the same. Black stays black and white stays white: the strength never exceeds half the distance to either.
+    frame always the same. Black stays black and white stays white: the strength never exceeds a third of the distance to either.
 
     Source: Norkin and Birkbeck, "Film grain synthesis for AV1 video codec", DCC 2018.
     """
@@ -143,7 +143,7 @@ def missing(wanted: GrainProfile, own: GrainProfile) -> GrainProfile:
 def strengths(grain: GrainProfile, strength: float, chroma: float) -> NDArray[np.float32]:
     """Tabulate the standard deviation of luma, Cb and Cr grain over luma 0..1, ``[3,_STEPS]``; nothing at black and at white."""
     luma = np.linspace(0, 1, _STEPS)
-    most = np.minimum(luma, 1 - luma) / 2
+    most = np.minimum(luma, 1 - luma) / 3
     curves = (grain.sigmas, tuple(chroma * s for s in grain.cb_sigmas), tuple(chroma * s for s in grain.cr_sigmas))
     return as_float32(np.stack([np.minimum(strength * curve_at(curve, luma), most) for curve in curves]))
 

@@ -65,8 +65,8 @@ def strongest_line(lags: Lags) -> tuple[float, tuple[float, float]]:
     around = np.array([np.median(spectrum[ring == n]) for n in range(ring.max() + 1)])
     ratio = spectrum / np.maximum(around[ring], 0.05)
     ratio[(radius < 0.06) | (spectrum < 2)] = 0
-    place = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
-    return float(ratio[place]), (abs(float(down[place])), abs(float(right[place])))
+    place = np.unravel_index(int(np.argmax(np.where(ratio > 0, spectrum, 0))), ratio.shape)
+    return float(ratio.max()), (abs(float(down[place])), abs(float(right[place])))
 
 
 def _margin(value: float, bound: float) -> float:

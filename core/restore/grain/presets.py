@@ -28,6 +28,8 @@ class _Stock:
     kind: Kind
 
 
+_FALL = 0.95  # exponent towards white; below 1, so that no level has more grain than its neighbours explain (`flat.smooth_curve`)
+
 _STOCKS: dict[Preset, _Stock] = {
     "35mm": _Stock(5.0, 0.65, 0.35, 0.45, "medium"),
     "16mm": _Stock(9.0, 0.95, 0.40, 0.45, "medium"),
@@ -45,9 +47,8 @@ def preset_profile(preset: Preset) -> GrainProfile:
     """
     stock = _STOCKS[preset]
     luma = (np.arange(LEVELS) + 0.5) / LEVELS
-    rise = 0.8
-    fall = rise * (1 - stock.most_at) / stock.most_at
-    shape = (luma / stock.most_at) ** rise * ((1 - luma) / (1 - stock.most_at)) ** fall
+    rise = _FALL * stock.most_at / (1 - stock.most_at)
+    shape = (luma / stock.most_at) ** rise * ((1 - luma) / (1 - stock.most_at)) ** _FALL
     sigmas = tuple(round(float(s), 6) for s in stock.strength / 255 * shape)
     chroma = tuple(round(s * stock.chroma, 6) for s in sigmas)
     lags, soft = gaussian_lags(stock.blur), gaussian_lags(stock.blur * 1.25)

@@ -111,7 +111,7 @@ def sample_frame(frame: Frame) -> Samples:
 def planes_of(frame: Frame) -> list[Frame]:
     """Give luma (0..1), Cb and Cr (-0.5..0.5) of ``[H,W,3 or 4]``, or the one plane of ``[H,W,1]``."""
     if frame.shape[2] == 1:
-        return [frame[..., 0]]
+        return [as_float32(frame[..., 0])]
     luma = cv2.cvtColor(as_float32(frame[..., :3]), cv2.COLOR_RGB2GRAY)
     return [luma, (frame[..., 2] - luma) * np.float32(CB), (frame[..., 0] - luma) * np.float32(CR)]
 

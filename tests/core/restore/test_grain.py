@@ -50,6 +50,11 @@ def shaded():
     return np.repeat(np.stack([picture] * 3)[..., None], 3, axis=3)
 
 
+def within_20_db(grain):
+    rings = radial_spectrum(grain.lags)
+    return rings > 0.01 * rings.max()
+
+
 def measured(clip, **more):
     return measure_grain([(0, clip)], **more)
 
@@ -65,7 +70,7 @@ def test_a_preset_is_measured_as_what_it_is(preset, shaded):
     assert np.array(found.sigmas[middle]) == pytest.approx(np.array(wanted.sigmas[middle]), rel=0.1)
     assert found.size == pytest.approx(wanted.size, rel=0.1)
     assert np.mean(found.cb_sigmas[middle]) == pytest.approx(np.mean(wanted.cb_sigmas[middle]), rel=0.1)
-    strong = radial_spectrum(wanted.lags) > 0.05
+    strong = within_20_db(wanted)
     assert abs(10 * np.log10(radial_spectrum(found.lags) / radial_spectrum(wanted.lags)))[strong].max() <= 1
     assert abs(found.temporal) < 0.05
 
@@ -202,7 +207,7 @@ def test_texture_is_protected():
     plain, protected = (run(RemoveGrain(texture=t, profile=measured(grainy)), grainy) for t in (0.0, 0.8))
     assert np.allclose(plain[:, :, 150:], protected[:, :, 150:], atol=0.02)
     change = [abs(made - grainy)[:, :, 8:120].mean() for made in (plain, protected)]
-    assert change[1] < 0.4 * change[0]
+    assert change[1] < 0.5 * change[0]
 
 
 def test_stabilising_curve_evens_the_grain():
@@ -225,7 +230,7 @@ def test_removed_and_matched_grain_is_the_grain_it_was(preset, shaded):
     after = measured(run(AddGrain(fill_up=True, profile=before), clean))
     seen = slice(4, 12)
     assert np.mean(after.sigmas[seen]) == pytest.approx(np.mean(before.sigmas[seen]), rel=0.05)
-    strong = radial_spectrum(before.lags) > 0.05
+    strong = within_20_db(before)
     assert abs(10 * np.log10(radial_spectrum(after.lags) / radial_spectrum(before.lags)))[strong].max() <= 1
 
 
@@ -283,7 +288,7 @@ def test_plot_has_its_size(shaded):
 def test_strengths_never_reach_black_nor_white():
     table = strengths(preset_profile("8mm"), 4.0, 4.0)
     luma = np.linspace(0, 1, table.shape[1])
-    assert (table <= np.minimum(luma, 1 - luma) / 2 + 1e-6).all() and table.max() > 0.1
+    assert (table <= np.minimum(luma, 1 - luma) / 3 + 1e-6).all() and table.max() > 0.1
 
 
 @settings(max_examples=20, deadline=None)
