@@ -5,28 +5,20 @@ Source: AV1 Bitstream & Decoding Process Specification, 7.18.3 (film grain synth
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...compiled import compiled
-from .gaussian_sequence import GAUSSIAN_SEQUENCE
 from .table import GrainTable, Points
-
-Integers: TypeAlias = NDArray[np.int32]
-
-HEIGHT, WIDTH = 73, 82
-"""Of the luma template, px."""
-
-
+from .template import HEIGHT, WIDTH, Integers, filtered_template, next_register, rounded
 
 
 def luma_template(table: GrainTable) -> Integers:
     """Give the 8-bit luma grain template ``[73,82]`` (7.18.3.3); zeros where the table has no luma points."""
     if not table.points_y:
         return np.zeros((HEIGHT, WIDTH), np.int32)
-    return _template(GAUSSIAN_SEQUENCE, table.seed, 4 + table.scale_shift, np.array(table.coeffs_y, np.int32), table.ar_lag, table.ar_shift)
+    return filtered_template(table.coeffs_y, table.ar_lag, table.ar_shift, table.seed, table.scale_shift)
 
 
 def scaling_table(points: Points) -> Integers:
@@ -56,40 +48,6 @@ def add_to_luma(luma: NDArray[np.uint8], table: GrainTable, limited: bool = Fals
     low, high = (16, 235) if limited else (0, 255)
     grainy: NDArray[np.uint8] = np.asarray(np.clip(luma + scaled, low, high), np.uint8)
     return grainy
-
-
-@compiled
-def next_register(register: int) -> int:
-    """Step the 16-bit linear feedback shift register (7.18.3.2)."""
-    bit = (register ^ (register >> 1) ^ (register >> 3) ^ (register >> 12)) & 1
-    return (register >> 1) | (bit << 15)
-
-
-@compiled
-def rounded(value: int, bits: int) -> int:
-    """Divide by ``2 ** bits``, rounding half up."""
-    return value if bits == 0 else (value + (1 << (bits - 1))) >> bits
-
-
-@compiled
-def _template(sequence: Integers, seed: int, shift: int, coeffs: Integers, lag: int, coeff_shift: int) -> Integers:
-    grain = np.zeros((73, 82), np.int32)
-    register = seed
-    for y in range(73):
-        for x in range(82):
-            register = next_register(register)
-            grain[y, x] = rounded(sequence[(register >> 5) & 2047], shift)
-    for y in range(3, 73):
-        for x in range(3, 79):
-            total, at = 0, 0
-            for down in range(-lag, 1):
-                for right in range(-lag, lag + 1):
-                    if down == 0 and right == 0:
-                        break
-                    total += grain[y + down, x + right] * coeffs[at]
-                    at += 1
-            grain[y, x] = min(max(grain[y, x] + rounded(total, coeff_shift), -128), 127)
-    return grain
 
 
 @compiled

@@ -12,12 +12,14 @@ from ..noise.measure import ColourNoise, Noise
 from ..noise.spectrum import WHITE, Lags, autoregression, causal_offsets, lags_from
 from .classify import classify
 from .profile import GrainError, GrainProfile, Kind, curve_at
+from .template import template_sigma
 
 Points = tuple[tuple[int, int], ...]
 
 HEADER = "filmgrn1"
 
 _FOREVER = 2**63 - 1
+_FIRM = 0.01  # white noise added before the filters are fitted, so that rounding their coefficients does no harm
 _GAIN_SIZE = 64  # px of the grid on which an AR filter's spectrum is sampled
 _MOST = (14, 10, 10)  # points of the scaling functions of Y, Cb and Cr
 
@@ -124,13 +126,12 @@ def table_of(grain: GrainProfile, seed: int = 7391, lag: int = 3) -> GrainTable:
 
     The template's standard deviation follows from the filter; the scaling makes up for it, so that the decoded strength is right.
     """
-    filters = [autoregression(own, lag)[0] for own in (grain.lags, grain.cb_lags, grain.cr_lags)]
+    filters = [autoregression(own, lag, _FIRM)[0] for own in (grain.lags, grain.cb_lags, grain.cr_lags)]
     largest = max((float(abs(exact).max()) for exact in filters if exact.size), default=0.0)
     shift = next((n for n in (9, 8, 7) if largest * 2**n <= 127), 6)  # as fine as the largest coefficient lets it be
     (coeffs, spread), (cb, cb_spread), (cr, cr_spread) = (_quantised(exact, lag, shift) for exact in filters)
     curves = (grain.sigmas, grain.cb_sigmas, grain.cr_sigmas)
-    # 8-bit template sigma is 32 times the filter's gain; scaling shift 11 divides by 2048.
-    wanted = [[255 * s * 2048 / (32 * gain) for s in curve] for curve, gain in zip(curves, (spread, cb_spread, cr_spread), strict=True)]
+    wanted = [[255 * s * 2048 / gain for s in curve] for curve, gain in zip(curves, (spread, cb_spread, cr_spread), strict=True)]
     scaling = 11
     while scaling > 8 and max(map(max, wanted)) > 255:
         wanted, scaling = [[v / 2 for v in row] for row in wanted], scaling - 1
@@ -144,7 +145,7 @@ def profile_of_table(table: GrainTable) -> GrainProfile:
     cb_lags, cb_spread = _filtered(table.coeffs_cb[:-1], table)
     cr_lags, cr_spread = _filtered(table.coeffs_cr[:-1], table)
     chroma = (table.points_y, table.points_y) if table.chroma_from_luma else (table.points_cb, table.points_cr)
-    unit = 32 / 2**table.scale_shift / 2**table.scaling_shift / 255
+    unit = 1 / 2**table.scaling_shift / 255
     luma = _curve(table.points_y, unit * spread)
     cb, cr = _curve(chroma[0], unit * cb_spread), _curve(chroma[1], unit * cr_spread)
     usual = float(np.median([s for s in luma if s > 0] or [0.0]))
@@ -158,19 +159,20 @@ def _kind(grain: GrainProfile) -> Kind:
 
 
 def _quantised(exact: Floats, lag: int, shift: int) -> tuple[tuple[int, ...], float]:
-    """Give AR coefficients in units of ``2 ** -shift``, and the standard deviation that the filter makes of white noise of 1."""
+    """Give AR coefficients in units of ``2 ** -shift``, and the standard deviation of the template that they make."""
     coeffs = tuple(int(c) for c in np.clip(np.round(exact * 2**shift), -128, 127))
-    return coeffs, float(np.sqrt(_power(coeffs, lag, shift).mean()))
+    return coeffs, template_sigma(coeffs, lag, shift)
 
 
 def _filtered(coeffs: tuple[int, ...], table: GrainTable) -> tuple[Lags, float]:
-    """Give the autocorrelation and the standard deviation of white noise of 1 after the AR filter."""
+    """Give the autocorrelation and the standard deviation (steps of 255) of the template that an AR filter makes."""
+    sigma = template_sigma(coeffs, table.ar_lag, table.ar_shift, table.scale_shift)
     if not coeffs:
-        return WHITE, 1.0
+        return WHITE, sigma
     power = _power(coeffs, table.ar_lag, table.ar_shift)
     covariance = np.fft.ifft2(power).real
     offsets = np.arange(-LAGS, LAGS + 1)
-    return lags_from(covariance[np.ix_(offsets % _GAIN_SIZE, offsets % _GAIN_SIZE)][LAGS:]), float(np.sqrt(covariance[0, 0]))
+    return lags_from(covariance[np.ix_(offsets % _GAIN_SIZE, offsets % _GAIN_SIZE)][LAGS:]), sigma
 
 
 def _power(coeffs: tuple[int, ...], lag: int, shift: int) -> Floats:

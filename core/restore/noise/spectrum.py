@@ -86,12 +86,13 @@ def causal_offsets(lag: int) -> list[tuple[int, int]]:
     return [(y, x) for y in range(-lag, 1) for x in range(-lag, lag + 1) if (y, x) < (0, 0)]
 
 
-def autoregression(lags: Lags, lag: int = 3) -> tuple[Floats, float]:
+def autoregression(lags: Lags, lag: int = 3, white: float = 1e-3) -> tuple[Floats, float]:
     """Fit ``x(p) = sum of a_k x(p + offset_k) + e`` by the Yule-Walker equations.
 
     Args:
         lags: the autocorrelation; lags farther than it holds count as 0.
         lag: reach of the offsets, px (AV1: 0..3).
+        white: share of white noise that is added first; a smooth noise makes the equations nearly singular without.
 
     Returns:
         Coefficients in the order of `causal_offsets`, and the variance of e for noise of variance 1.
@@ -107,6 +108,5 @@ def autoregression(lags: Lags, lag: int = 3) -> tuple[Floats, float]:
         return np.zeros(0), 1.0
     matrix = np.array([[at(y - v, x - u) for v, u in offsets] for y, x in offsets])
     right_side = np.array([at(y, x) for y, x in offsets])
-    # A smooth noise makes the equations nearly singular; a little white noise on the diagonal keeps the filter stable.
-    coefficients = np.linalg.solve(matrix + 1e-3 * np.eye(len(offsets)), right_side)
+    coefficients = np.linalg.solve(matrix + white * np.eye(len(offsets)), right_side)
     return coefficients, max(float(1 - coefficients @ right_side), 1e-6)
