@@ -6,6 +6,7 @@ import importlib
 import sys
 
 BENCHMARKS = {
+    "grain": "Film grain: measured against what was put in, taken out and matched, and its cost; wavelet-MAD beside it",
     "sharpen": "Sharpen beside kornia, ComfyUI's own way, an OpenCV loop, and a plain copy",
     "align": "every smoothing of a face track side by side, on real and rendered clips, and its time beside the published way",
     "upscale": "Real-ESRGAN's networks against the machine's limit, tiles, and the mouth alone",

@@ -42,7 +42,7 @@ def luma_noise(table: GrainTable, height: int, width: int) -> Integers:
 def add_to_luma(luma: NDArray[np.uint8], table: GrainTable, limited: bool = False) -> NDArray[np.uint8]:
     """Add grain to an 8-bit luma plane ``[H,W]`` as a decoder does; `limited` clips to 16..235."""
     if not table.points_y:
-        return luma.copy()
+        return np.array(luma)
     noise = luma_noise(table, *luma.shape)
     scaled = (scaling_table(table.points_y)[luma] * noise + (1 << (table.scaling_shift - 1))) >> table.scaling_shift
     low, high = (16, 235) if limited else (0, 255)

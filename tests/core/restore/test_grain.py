@@ -31,7 +31,8 @@ COARSE = replace(preset_profile("8mm"), height=0, blocks=100)
 class TestAddGrain(OperationTester):
     variants = (
         AddGrain(), AddGrain(preset="high_iso", chroma=2, seed=5, strength=2), AddGrain(profile=COARSE, chroma=0, size=2),
-        AddGrain(preset="16mm", fill_up=True, fixed_size=True), AddGrain(preset="8mm", fill_up=True, where=Mask(np.ones((1, 24, 32), np.float32))),
+        AddGrain(preset="16mm", fill_up=True, fixed_size=True),
+        AddGrain(preset="8mm", fill_up=True, where=Mask(np.ones((1, 24, 32), np.float32))),
     )
 
 

@@ -18,7 +18,8 @@ from talkies.core.restore.grain.template import next_register
 from talkies.core.restore.noise.spectrum import radial_spectrum
 
 TABLE = GrainTable(
-    points_y=((16, 40), (128, 96), (235, 24)), coeffs_y=(-2, 4, -8, 10, 0, 0, 0, 4, -11, 20, -27, 0, 0, 0, -8, 21, -38, 49, 0, 0, 0, 11, -27, 49),
+    points_y=((16, 40), (128, 96), (235, 24)),
+    coeffs_y=(-2, 4, -8, 10, 0, 0, 0, 4, -11, 20, -27, 0, 0, 0, -8, 21, -38, 49, 0, 0, 0, 11, -27, 49),
     coeffs_cb=(0,) * 25, coeffs_cr=(0,) * 25, ar_lag=3, ar_shift=6, seed=7391, end=10**12)
 
 
