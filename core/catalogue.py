@@ -11,17 +11,19 @@ from .face.smooth.savgol import TemporalBlend
 from .face.track import FaceTrack
 from .masked import Mask, Masked
 from .operation import Chain, Operation
+from .restore.prior.deep_image_prior import DeepImagePrior
 from .restore.sharpen import Sharpen
 from .settings import SettingError, known_settings, settings_of
 
 OPERATIONS: dict[str, type[Operation]] = {
+    "deepimageprior": DeepImagePrior,
     "frameadjust": FrameAdjust,
     "sharpen": Sharpen,
 }
 """Every operation that can be named; the name is the class name in lower case."""
 
-_LEARNT = {"frameadjust": ("clip_mean",)}
-"""Entries of an operation's JSON that are no settings: what a survey found. Such a class reads its own JSON, by `from_json`."""
+_LEARNT = {"deepimageprior": ("holes",), "frameadjust": ("clip_mean",)}
+"""Entries of an operation's JSON that are no settings: what a survey found, or a mask. Such a class reads its own JSON, by `from_json`."""
 
 
 def operation_named(name: str, settings: Mapping[str, Any] | None = None) -> Operation:
