@@ -3,10 +3,12 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import Any, Protocol
 
+from PIL import Image
 from tqdm import tqdm
 
+from ..core.arrays import Frame, to_uint8
 from ..core.progress import Progress
 from .comfy import module
 
@@ -14,7 +16,18 @@ PERIOD = 0.1
 """Seconds between two updates of a bar. Older servers send one message an update; the cancel check runs at every call all the same."""
 
 
-def node_progress(title: str, node_id: str | None = None) -> Progress:
+PREVIEW = 512
+"""Longest side of a picture shown while a node works, px."""
+
+
+class NodeProgress(Progress, Protocol):
+    """A progress that can show a picture as well."""
+
+    def picture(self, frame: Frame) -> None:
+        """Show a frame ``[H,W,C]`` on the node, where the host can."""
+
+
+def node_progress(title: str, node_id: str | None = None, unit: str = "frames") -> NodeProgress:
     """Give the progress for one run of a node.
 
     Inside ComfyUI every call checks for Cancel (and lets InterruptProcessingException pass); the bar moves and, where the server can
@@ -23,19 +36,22 @@ def node_progress(title: str, node_id: str | None = None) -> Progress:
     Args:
         title: what the terminal's bar is called.
         node_id: the node's id in the graph (hidden input UNIQUE_ID), for the text on the node.
+        unit: what is counted, in the plural.
     """
-    return _ComfyProgress(node_id) if module("comfy.utils") else _TerminalProgress(title)
+    return _ComfyProgress(node_id, unit) if module("comfy.utils") else _TerminalProgress(title, unit)
 
 
 class _ComfyProgress:
-    def __init__(self, node_id: str | None) -> None:
-        self._node_id = node_id
+    def __init__(self, node_id: str | None, unit: str) -> None:
+        self._node_id, self._unit = node_id, unit
         self._bar: Any = None
+        self._at = (0, 1)
         self._started = self._shown = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
         management: Any = module("comfy.model_management")
         management.throw_exception_if_processing_interrupted()
+        self._at = done, total
         now = time.monotonic()
         if done != total and now - self._shown < PERIOD:
             return
@@ -46,27 +62,35 @@ class _ComfyProgress:
         self._bar.update_absolute(done, total)
         self._tell(done, total, now - self._started)
 
+    def picture(self, frame: Frame) -> None:
+        if self._bar is not None:
+            shown = Image.fromarray(to_uint8(frame if frame.shape[2] == 3 else frame.repeat(3, 2)))
+            self._bar.update_absolute(*self._at, ("JPEG", shown, PREVIEW))
+
     def _tell(self, done: int, total: int, elapsed: float) -> None:
         server: Any = getattr(getattr(module("server"), "PromptServer", None), "instance", None)
         if self._node_id is None or not hasattr(server, "send_progress_text") or elapsed < 2 or not 0 < done <= total:
             return
         left = elapsed / done * (total - done)
-        text = f"{done} of {total}, {clock(left)} left" if done < total else f"{total} frames in {clock(elapsed)}"
+        text = f"{done} of {total}, {clock(left)} left" if done < total else f"{total} {self._unit} in {clock(elapsed)}"
         server.send_progress_text(text, self._node_id)
 
 
 class _TerminalProgress:
-    def __init__(self, title: str) -> None:
-        self._title = title
+    def __init__(self, title: str, unit: str) -> None:
+        self._title, self._unit = title, unit.removesuffix("s")
         self._bar: tqdm[Any] | None = None
 
     def __call__(self, done: int, total: int) -> None:
         if self._bar is None:
-            self._bar = tqdm(total=total, desc=self._title, unit="frame", leave=False, disable=None, file=sys.stderr, mininterval=PERIOD)
+            self._bar = tqdm(total=total, desc=self._title, unit=self._unit, leave=False, disable=None, file=sys.stderr, mininterval=PERIOD)
         self._bar.total = total
         self._bar.update(done - self._bar.n)
         if done >= total:
             self._bar.close()
+
+    def picture(self, frame: Frame) -> None:
+        """Show nothing: a terminal has no place for it."""
 
 
 def clock(seconds: float) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from .audio_encode import AudioEncode
 from .clean_speech import CleanSpeech
+from .deep_image_prior import DeepImagePrior
 from .export_speech_reference import ExportSpeechReference
 from .frame_adjust import FrameAdjust
 from .inspect_arrays import InspectArrays
@@ -18,6 +19,7 @@ from .video_align import VideoAlign
 _DISPLAY_NAMES = {
     AudioEncode: "Audio Encode",
     CleanSpeech: "Clean Speech",
+    DeepImagePrior: "Deep Image Prior",
     ExportSpeechReference: "Export Speech Reference",
     FrameAdjust: "Frame Adjust",
     InspectArrays: "Inspect Arrays",

@@ -177,7 +177,11 @@ class _Run:
             time.monotonic() - started, memory.beyond, str(self._half or torch.float32).removeprefix("torch."), self._fell_back)
 
     def _step(self, step: int) -> torch.Tensor:
-        plan, problem, tell = self._plan, self._problem, lambda: self._progress(step, plan.iterations)
+        plan, problem = self._plan, self._problem
+
+        def tell() -> None:
+            self._progress(step, plan.iterations)
+
         if plan.decay:
             rate = plan.rate * min(1.0, (step + 1) / 20) * (0.505 + 0.495 * math.cos(math.pi * step / plan.iterations))
             for group in self._optimiser.param_groups:
