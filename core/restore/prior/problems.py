@@ -10,8 +10,11 @@ from torch.nn.functional import mse_loss, pad
 
 from .target import Target
 
-SMALLEST = 32
-"""Pictures are drawn on a canvas of at least this many px a side; what lies beyond the picture is never compared."""
+SMALLEST = 64
+"""Pictures are drawn on a canvas of at least this many px a side; what lies beyond the picture is never compared.
+The hourglass's coarsest level is then 2 px wide, the least that can be normalised."""
+
+_LEAST_CROP = 8
 
 
 class Problem(Protocol):
@@ -141,8 +144,8 @@ class Pairing:
         """Cut a crop at random, flipped and turned at random."""
         picture = self.target.picture
         height, width = picture.shape[2:]
-        if min(height, width) < SMALLEST:
-            picture = pad(picture, (0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height)), mode="replicate")
+        if min(height, width) < _LEAST_CROP:
+            picture = pad(picture, (0, max(0, _LEAST_CROP - width), 0, max(0, _LEAST_CROP - height)), mode="replicate")
             height, width = picture.shape[2:]
         rows, columns = (min(self.crop, side - side % 2) for side in (height, width))
         top, left, turn = (int(torch.randint(n, (1,), generator=self.generator)) for n in (height - rows + 1, width - columns + 1, 8))
