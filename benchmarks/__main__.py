@@ -10,6 +10,7 @@ BENCHMARKS = {
     "align": "every smoothing of a face track side by side, on real and rendered clips, and its time beside the published way",
     "upscale": "Real-ESRGAN's networks against the machine's limit, tiles, and the mouth alone",
     "lips": "Diff2Lip's samplers by evaluations and error, and the cost of one evaluation",
+    "prior": "the deep image prior beside the published network and OpenCV: steps, presets, the automatic stop, inpainting",
     "audio": "the mel, the encoder, noise reduction and levels beside their peers",
 }
 

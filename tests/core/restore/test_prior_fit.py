@@ -140,7 +140,7 @@ def test_the_result_is_the_average_at_the_calmest_check_and_not_at_the_lowest_lo
 
 
 def test_without_a_rise_it_runs_to_its_end():
-    made = fit(Scripted(10**6), Plan(200, 0.01, window=4), CPU, silent)
+    made = fit(Scripted(1000), Plan(200, 0.01, window=4), CPU, silent)
     assert made.ended == "iterations" and made.iterations == made.best == 200
 
 
@@ -160,24 +160,24 @@ class Broken(nn.Module):
 
 
 def test_nan_in_half_precision_falls_back_to_float32_and_says_so(caplog):
-    drawing, plan = problem(iterations=40)
-    expected = fit(problem(iterations=40)[0], plan, CPU, silent)
+    drawing, plan = problem(iterations=20)
+    expected = fit(problem(iterations=20)[0], plan, CPU, silent)
     drawing.network = Broken(drawing.network, only_half=True)
     drawing.generator.manual_seed(0)
     made = fit(drawing, plan, CPU, silent, half=torch.bfloat16)
-    assert made.fell_back and made.precision == "float32" and made.iterations == 40 and "float32" in caplog.text
+    assert made.fell_back and made.precision == "float32" and made.iterations == 20 and "float32" in caplog.text
     assert torch.isfinite(made.picture).all() and len(made.losses) == len(expected.losses)
 
 
 def test_nan_in_float32_is_an_error_and_not_a_picture():
-    drawing, plan = problem(iterations=40)
+    drawing, plan = problem(iterations=20)
     drawing.network = Broken(drawing.network, only_half=False)
     with pytest.raises(FitError, match="went to infinity"):
         fit(drawing, plan, CPU, silent)
 
 
 def test_half_precision_fits_as_well():
-    drawing, plan = problem(iterations=60)
+    drawing, plan = problem(iterations=20)
     made = fit(drawing, plan, CPU, silent, half=torch.bfloat16)
     assert made.precision == "bfloat16" and not made.fell_back and made.losses[-1] < made.losses[0]
     assert made.picture.dtype == torch.float32
