@@ -28,7 +28,7 @@ def test_every_name_is_its_class_and_every_default_survives(name):
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_every_field_is_in_the_json(name):
     operation = OPERATIONS[name]()
-    known = {"op", *(f.name for f in fields(operation) if getattr(operation, f.name) is not None)}
+    known = {"op", *(f.name for f in fields(operation) if f.compare and getattr(operation, f.name) is not None)}
     assert set(operation.to_json()) == known
 
 
@@ -39,7 +39,7 @@ def test_text_is_read_by_kind():
 
 
 @pytest.mark.parametrize("text, message", [
-    ("sharpn", "there is no operation 'sharpn'; there are frameadjust, sharpen"),
+    ("sharpn", "there is no operation 'sharpn'; there are .*frameadjust, .*sharpen"),
     ("", "there is no operation ''"),
     ("sharpen:strength=1.5", r"Sharpen: strength is 1\.5; it must be a number between 0 and 1"),
     ("sharpen:strength=much", "Sharpen: strength is 'much'; it must be a number between 0 and 1"),

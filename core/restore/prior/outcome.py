@@ -70,6 +70,7 @@ def _draw(figure: Any, fit: Fit) -> None:
     lower.set_ylabel("variance of the outputs")
     lower.set_xlabel("iteration")
     for axes in (upper, lower):
-        axes.set_yscale("log")
+        if any(np.nanmax(line.get_ydata(), initial=0) > 0 for line in axes.lines):
+            axes.set_yscale("log")
         axes.grid(alpha=0.25)
         axes.axvline(fit.best, color=_BEST, linestyle="--", linewidth=1.2)
