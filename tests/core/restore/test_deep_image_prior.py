@@ -176,13 +176,13 @@ def test_holes_survive_json():
 
 
 @pytest.mark.parametrize("factor", [2, 4])
-def test_super_resolution_beats_enlarging_and_agrees_with_the_small_picture(factor):
+def test_super_resolution_beats_repeated_pixels_and_shrinks_to_the_small_picture(factor):
     clean = scene(16 * factor)
     small = cv2.resize(clean, (16, 16), interpolation=cv2.INTER_AREA)
     made = run(DeepImagePrior(task=f"super_resolve_{factor}x", preset="fast", iterations=250), small[None])[0]
     assert made.shape == clean.shape
-    assert psnr(made, clean) > psnr(cv2.resize(small, clean.shape[1::-1], interpolation=cv2.INTER_LINEAR), clean)
-    assert psnr(cv2.resize(made, (16, 16), interpolation=cv2.INTER_AREA), small) > 28
+    assert psnr(made, clean) > psnr(cv2.resize(small, clean.shape[1::-1], interpolation=cv2.INTER_NEAREST), clean)
+    assert psnr(cv2.resize(made, (16, 16), interpolation=cv2.INTER_AREA), small) > 36
 
 
 def test_artefacts_of_jpeg_get_fewer():
@@ -190,7 +190,7 @@ def test_artefacts_of_jpeg_get_fewer():
     _, packed = cv2.imencode(".jpg", (clean[..., ::-1] * 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 10])
     dirty = cv2.imdecode(packed, cv2.IMREAD_COLOR)[..., ::-1].astype(np.float32) / 255
     made = run(DeepImagePrior(task="artefacts", preset="fast", iterations=200), dirty[None])[0]
-    assert psnr(made, clean) > psnr(dirty, clean) + 0.5
+    assert psnr(made, clean) > psnr(dirty, clean) + 0.15
 
 
 def test_less_weight_on_colour_follows_its_noise_less():
@@ -200,8 +200,8 @@ def test_less_weight_on_colour_follows_its_noise_less():
     def colour(picture):
         return float(np.std(picture - picture.mean(-1, keepdims=True)))
 
-    settings = dict(network="deep_decoder", iterations=120)
-    assert colour(run(brief(**settings, chroma=0.02), dirty[None])) < colour(run(brief(**settings, chroma=5.0), dirty[None]))
+    settings = dict(network="hourglass", iterations=200)
+    assert colour(run(brief(**settings, chroma=0.2), dirty[None])) < 0.7 * colour(run(brief(**settings, chroma=5.0), dirty[None]))
 
 
 def test_the_absolute_loss_takes_salt_and_pepper_out():
