@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ..core.arrays import Frame, to_uint8
+from ..core.arrays import Frame, as_float32, to_uint8
 
 NAME = "talkies_demo_scratched.png"
 """The picture's name, as the example workflow loads it."""
@@ -17,7 +17,7 @@ SIZE = 192
 
 def write_scratched(clean: Frame, folder: Path, seed: int = 0) -> Path:
     """Write a small copy of a clean frame ``[H,W,3]`` with scratches and specks of dust as RGBA; give its path."""
-    small = to_uint8(cv2.resize(clean, (SIZE, SIZE), interpolation=cv2.INTER_AREA))
+    small = to_uint8(as_float32(cv2.resize(clean, (SIZE, SIZE), interpolation=cv2.INTER_AREA)))
     lost = scratches(SIZE, np.random.default_rng(seed))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
