@@ -17,20 +17,16 @@ class Link:
     """One frame of a group.
 
     Attributes:
-        index: its place in the clip.
         key: stands for the frame and all that its group holds before it.
         before: the key of the frame that it starts from; None where it starts from nothing.
     """
 
-    index: int
     key: bytes
     before: bytes | None
 
 
 @dataclass(frozen=True, eq=False)
 class _Entry:
-    index: int
-    content: bytes
     made: Frame
     weights: TileWeights
 
@@ -41,7 +37,7 @@ class Remembered:
 
     _entries: dict[bytes, _Entry] = field(default_factory=dict)
 
-    def links(self, frames: Frames, missing: list[Frame | None], start: int, restart: int) -> Iterator[Link]:
+    def links(self, frames: Frames, missing: list[Frame | None], start: int, restart: int) -> Iterator[Link | None]:
         """Say of each frame what it is and what it starts from.
 
         Args:
@@ -49,21 +45,19 @@ class Remembered:
             missing: what is to be filled in each, or None.
             start: index of the first one.
             restart: frames of a group; groups are counted from the clip's frame 0.
+
+        Yields:
+            A link a frame; None for the first ones where their group begins before these frames. Whatever is remembered, those are
+            not known here: they are neighbours, which a stream has had made by an earlier call and drops from this one.
         """
         key: bytes | None = None
         for i, frame in enumerate(frames):
-            content = _digest(frame, missing[i])
-            first_of_group = (start + i) % restart == 0
-            if i == 0 and not first_of_group:
-                # Its group begins before these frames. It is here as a neighbour, and a stream has had it made by a call before this one.
-                found = next((k for k, e in self._entries.items() if (e.index, e.content) == (start, content)), None)
-                if found is not None:
-                    key = found
-                    yield Link(start, key, None)
-                    continue
-            before = None if first_of_group else key
-            key = hashlib.sha256((before or b"") + content).digest()
-            yield Link(start + i, key, before)
+            if i < -start % restart:
+                yield None
+                continue
+            before = None if (start + i) % restart == 0 else key
+            key = hashlib.sha256((before or b"") + (start + i).to_bytes(8, "little") + _digest(frame, missing[i])).digest()
+            yield Link(key, before)
 
     def look_up(self, link: Link) -> Frame | None:
         """Give the result of a frame, if it is remembered."""
@@ -75,9 +69,9 @@ class Remembered:
         entry = None if link.before is None else self._entries.get(link.before)
         return None if entry is None else entry.weights
 
-    def keep(self, link: Link, frame: Frame, missing: Frame | None, made: Frame, weights: TileWeights, most: int) -> None:
+    def keep(self, link: Link, made: Frame, weights: TileWeights, most: int) -> None:
         """Remember a result, and no more than the last `most` of them."""
-        self._entries[link.key] = _Entry(link.index, _digest(frame, missing), made, weights)
+        self._entries[link.key] = _Entry(made, weights)
         while len(self._entries) > most:
             del self._entries[next(iter(self._entries))]
 

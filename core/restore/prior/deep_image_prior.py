@@ -121,6 +121,9 @@ class DeepImagePrior(Operation):
     def apply(self, frames: Frames, start: int, progress: Progress) -> Frames:
         """Restore frames ``[B,H,W,C]``, one after the other.
 
+        Frames before `start` are not at hand, so those of a group that begins there lack what they start from: they come back as they
+        are (only enlarged, where that is the task), and `stream` drops them.
+
         Raises:
             SettingError: there is nothing to inpaint by, or a frame of which nothing is known.
         """
@@ -136,13 +139,14 @@ class DeepImagePrior(Operation):
         missing = [self._missing(frame, start + i) for i, frame in enumerate(frames)]
         restart = self.restart if self.warm_start else 1
         for i, link in enumerate(self._remembered.links(colour, missing, start, restart)):
-            made = self._remembered.look_up(link)
-            if made is None:
+            known = fitter.enlarged(colour[i]) if link is None else self._remembered.look_up(link)
+            if link is not None and known is None:
                 before = self._remembered.weights_before(link)
-                made, weights = fitter(colour[i], missing[i], start + i, before, _step(progress, i, count))
+                known, weights = fitter(colour[i], missing[i], start + i, before, _step(progress, i, count))
                 if restart > 1:
-                    self._remembered.keep(link, colour[i], missing[i], made, weights, max(2, 2 * self.radius))
-            out[i, ..., : made.shape[2]] = made
+                    self._remembered.keep(link, known, weights, max(2, 2 * self.radius))
+            assert known is not None, "a frame with a link is remembered or fitted"
+            out[i, ..., : known.shape[2]] = known
             if channels == 4:
                 out[i, ..., 3] = resized(contiguous(frames[i, ..., 3]), *out.shape[1:3])
             progress((i + 1) * STEPS, count * STEPS)

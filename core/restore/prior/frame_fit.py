@@ -74,7 +74,7 @@ class FrameFitter:
         low, high = min(0.0, float(frame.min())), max(1.0, float(frame.max()))
         cover = tiles(height, width, self.tile, self.overlap)
         mosaic = Mosaic(height, width, channels, self.factor, self.overlap)
-        so_far = self._enlarged(frame) if self.runtime.preview else None
+        so_far = self.enlarged(frame) if self.runtime.preview else None
         weights = []
         for number, tile in enumerate(cover):
             steps = part(progress, number, len(cover))
@@ -133,7 +133,8 @@ class FrameFitter:
 
         return show
 
-    def _enlarged(self, frame: Frame) -> Frame:
+    def enlarged(self, frame: Frame) -> Frame:
+        """Give a copy of a frame ``[H,W,C]`` at the size of the result, by linear interpolation."""
         height, width = (side * self.factor for side in frame.shape[:2])
         planes = [resized(as_float32(frame[..., c]), height, width) for c in range(frame.shape[2])]
         return np.stack(planes, -1)
