@@ -64,6 +64,17 @@ def test_help_page_names_every_input_and_output(name, node):
         assert re.search(rf"\*\*{re.escape(key)}\*\*", page), f"the help page does not tell of {key}"
 
 
+@each
+def test_help_page_has_a_picture(name, node):
+    page = (ROOT / "web" / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    (alt, path), *_ = re.findall(r"!\[(.+)\]\((.+)\)", page)
+    assert alt and (ROOT / "web" / "docs" / path).stat().st_size > 3000
+
+
+def test_no_picture_is_left_over():
+    assert {p.stem for p in (ROOT / "web" / "docs" / "pictures").iterdir()} == set(talkies.NODE_CLASS_MAPPINGS)
+
+
 def test_no_help_page_is_left_over():
     assert {p.stem for p in (ROOT / "web" / "docs").glob("*.md")} == set(talkies.NODE_CLASS_MAPPINGS)
 
