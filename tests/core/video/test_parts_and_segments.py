@@ -191,7 +191,7 @@ def test_another_job_does_not_take_over_its_segments(clips, tmp_path):
 def test_a_lost_segment_is_named_and_nothing_gets_the_final_name(clips, tmp_path):
     path = tmp_path / "out.mp4"
 
-    def forgetful(missing, finished, progress):
+    def forgetful(job, missing, finished, progress):
         """Render nothing."""
 
     with FileSource(clips["a.mp4"]) as source, pytest.raises(VideoError, match="Segments 0, 1, 2, 3, 4 were not rendered"):
