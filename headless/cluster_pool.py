@@ -128,9 +128,10 @@ class Pool:
                     actor = remote.remote(str(ROOT), run, threads, work, specification)
                     self._actors.append(actor)
                     serving.add(asyncio.create_task(self._serve(actor)))
-                ended, serving = await asyncio.wait(serving, timeout=POLL, return_when=asyncio.FIRST_COMPLETED)
+                ended, _ = await asyncio.wait(serving, timeout=POLL, return_when=asyncio.FIRST_COMPLETED)
                 for task in ended:
                     task.result()
+                    serving.remove(task)
                 self.tick()
                 if not self._ready and not told and time.monotonic() - since > PATIENCE:
                     told = True
@@ -204,6 +205,7 @@ class Pool:
         """
         if place.failure:
             raise ClusterError(f"The worker on {place.name} could not start: {place.failure}")
+        _log.info("%s is ready.", place.name)
         own = versions(ROOT)
         other = [f"{name} {place.versions.get(name)} (here {own[name]})" for name in own if own[name] != place.versions.get(name)]
         if other:
@@ -216,22 +218,22 @@ class Pool:
         self.ended(outcome)
 
     def _lose(self, actor: Any, task: Task | None, tries: int, error: Exception) -> None:
-        """Put the task of a lost worker back in front.
+        """Put the task of a lost worker back in front; one that took too many with it has failed.
 
         Raises:
-            ClusterError: it took too many with it, or none survives its start.
+            ClusterError: none survives its start.
         """
         self.lost += 1
         self._fruitless += 1
         self._actors.remove(actor)
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        _log.warning("A worker was lost%s: %s", "" if task is None else ", its work goes to another", reason)
-        if task is not None and tries >= TRIES:
-            raise ClusterError(f"{tries} workers were lost under the same piece of work, the last one so: {reason} Give each more memory "
-                               "(--worker-memory), or look into Ray's logs.") from error
+        _log.warning("A worker was lost%s: %s", "" if task is None else f" in its work (try {tries} of {TRIES})", reason)
         if self._fruitless > TRIES * self.count:
             raise ClusterError(f"{self._fruitless} workers were lost in a row, the last one so: {reason}") from error
-        if task is not None:
+        if task is not None and tries >= TRIES:
+            self._end(Outcome(task, failure=f"{tries} workers were lost under it, the last one so: {reason} Give each more memory "
+                                            "(--worker-memory), or look into Ray's logs."))
+        elif task is not None:
             self._waiting.appendleft((task, tries + 1))
 
     def _dismiss(self) -> None:
