@@ -14,14 +14,9 @@ import threading
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from checkout import load_pack
-from ray_operations import OPERATIONS
-
-load_pack()
-
 import ray
 from ray.cluster_utils import Cluster
+from ray_operations import OPERATIONS  # it loads the pack
 
 from talkies.core.video.resume import pieces_folder
 from talkies.headless import cluster_pool
@@ -64,8 +59,8 @@ def pieces(folder):
 
 
 def render(folder, address, *more, source=None):
-    return main(["-v", "render", str(source or folder / "in.mp4"), str(folder / "out.mp4"), *OPERATIONS, "--speed", "slow", "--engine", "ray",
-                 "--address", address, *more])
+    files = [str(source or folder / "in.mp4"), str(folder / "out.mp4")]
+    return main(["-v", "render", *files, *OPERATIONS, "--speed", "slow", "--engine", "ray", "--address", address, *more])
 
 
 def killed(folder, cluster, nodes):

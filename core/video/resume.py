@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from .audio_copy import Audio
 from .clip import FrameSource, VideoError
 from .encoding import Encoding
 from .join import join
+from .render import NumberedFrames
 from .segments import Segment, render_segment, segment_length, segments_of
 from .video_file import FileSource
 
@@ -134,8 +135,7 @@ def render_resumable(
 def _surveyed(job: Job, progress: Progress) -> Job:
     if not job.operation.needs_survey:
         return job
-    clip = ((chunk.start, chunk.frames) for chunk in job.source.chunks(job.size))
-    return Job(job.source, job.operation.survey(clip, progress), job.encoding, job.size)
+    return replace(job, operation=job.operation.survey(NumberedFrames(job.source, job.size), progress))
 
 
 def _one_by_one(folder: Path, suffix: str) -> Renderer:

@@ -68,7 +68,8 @@ def folder(clip, tmp_path):
 
 
 def play(scene, folder):
-    done = subprocess.run([*ALONE, sys.executable, str(SCENE), scene, str(folder)], capture_output=True, text=True, timeout=400, check=False)
+    command = [*ALONE, sys.executable, str(SCENE), scene, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
     told = [line[5:] for line in done.stdout.splitlines() if line.startswith("TOLD ")]
     assert told, done.stdout[-3000:] + done.stderr[-6000:]
     return json.loads(told[0]), done.stderr
