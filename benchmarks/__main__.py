@@ -11,6 +11,7 @@ BENCHMARKS = {
     "upscale": "Real-ESRGAN's networks against the machine's limit, tiles, and the mouth alone",
     "lips": "Diff2Lip's samplers by evaluations and error, and the cost of one evaluation",
     "temporal": "flicker removal beside the plain average: flicker, speech kept, time",
+    "rates": "processor time and cost of an hour of 1080p video, stage by stage",
     "scale": "a Ray cluster: work done by its workers, and what Ray costs beside it",
     "audio": "the mel, the encoder, noise reduction and levels beside their peers",
 }
