@@ -9,8 +9,15 @@ from .face.align import AlignFace
 from .face.on_face import OnFace
 from .face.smooth.savgol import TemporalBlend
 from .face.track import FaceTrack
+from .lipsync.lip_json import read as read_lips
+from .lipsync.lip_sync import LipSync
 from .masked import Mask, Masked
 from .operation import Chain, Operation
+from .restore.bm3d.operation import BM3D
+from .restore.clahe.lbclahe import LBCLAHE
+from .restore.deblur.operation import Deblur
+from .restore.grain.add import AddGrain
+from .restore.grain.remove import RemoveGrain
 from .restore.sharpen import Sharpen
 from .settings import SettingError, known_settings, settings_of
 from .upscale.super_resolve import SuperResolve
@@ -19,7 +26,12 @@ from .video.temporal import TemporalConsistency
 
 OPERATIONS: dict[str, type[Operation]] = {
     "colormatch": ColorMatch,
+    "addgrain": AddGrain,
+    "bm3d": BM3D,
+    "deblur": Deblur,
     "frameadjust": FrameAdjust,
+    "lbclahe": LBCLAHE,
+    "removegrain": RemoveGrain,
     "sharpen": Sharpen,
     "superresolve": SuperResolve,
     "temporalconsistency": TemporalConsistency,
@@ -27,8 +39,13 @@ OPERATIONS: dict[str, type[Operation]] = {
 """Every operation that can be named; the name is the class name in lower case."""
 
 _LEARNT = {
+    "addgrain": ("profile", "own", "where"),
+    "bm3d": ("measured",),
     "colormatch": LEARNT,
+    "deblur": ("measured", "picture"),
     "frameadjust": ("clip_mean",),
+    "lbclahe": ("shots",),
+    "removegrain": ("profile",),
     "superresolve": ("region",),
 }
 """Entries of an operation's JSON that are no settings: a survey's find, a region. Such a class reads its own JSON, by `from_json`."""
@@ -91,6 +108,8 @@ def operation_from_json(plain: Any) -> Operation:
     if name == OnFace.name():
         worked = operation_from_json(entries.pop("operation", None))
         return OnFace(**{**entries, "operation": worked, "track": FaceTrack.from_json(entries.get("track"))})
+    if name == LipSync.name():
+        return read_lips(entries, operation_from_json)
     if name == TemporalBlend.name():
         return TemporalBlend(**entries)
     cls: Any = _class_named(name)

@@ -3,8 +3,14 @@ from __future__ import annotations
 
 PREFIX = "Talkies"
 
+LIPS = "TALKIES_LIPS"
+"""A loaded Diff2Lip (`core.lipsync.model.LipModel`)."""
+
 OPS = "TALKIES_OPS"
 """A chain of frame operations (`core.operation.Chain`)."""
+
+GRAIN = "TALKIES_GRAIN"
+"""The grain of a clip (`core.restore.grain.profile.GrainProfile`)."""
 
 REPORT = "TALKIES_REPORT"
 """Named figures (`core.report.Report`)."""
