@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from ..core.video.encoding import CONTAINERS, Encoding
 from ..core.video.foresee import foresee
 from ..core.video.memory import MIB_A_PROCESSOR, chunk_frames
 from ..core.video.render import render, rendered_info
-from ..core.video.resume import Job, frame_count, pieces_folder, render_resumable
+from ..core.video.resume import Job, frame_count, render_resumable
 from ..core.video.sink import create_sink
 from ..core.video.source import FileSource, open_source
 from ..core.video.stills import require_folder
@@ -49,7 +48,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--memory", type=int, default=0, metavar="MIB", help="for the frames at work; default: 128 for each processor")
     parser.add_argument("--resume", action="store_true",
                         help="work in segments of ten seconds and keep the finished ones, so that the same command goes on after an "
-                             "interruption; the file is the same bits either way")
+                             "interruption; the file is the same bits either way. --engine ray always does")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the figures of the run and of every frame before and after")
     add_options(parser)
     parser.set_defaults(call=main)
@@ -107,15 +106,9 @@ def _by_segments(job: Job, frames: int, audio: CopyAudio | None, progress: Progr
     """Render segment by segment, here or on a cluster; give the frames that were there from an earlier run."""
     if options.engine == "local":
         return render_resumable(job, options.input, options.output, frames, audio, progress)
-    if not options.resume:
-        shutil.rmtree(pieces_folder(options.output), ignore_errors=True)
     with connected(options.address) as ray:
-        try:
-            renderer = ray_renderer(ray, options, options.input, options.output)
-            return render_resumable(job, options.input, options.output, frames, audio, progress, renderer)
-        finally:
-            if not options.resume:
-                shutil.rmtree(pieces_folder(options.output), ignore_errors=True)
+        renderer = ray_renderer(ray, options, options.input, options.output)
+        return render_resumable(job, options.input, options.output, frames, audio, progress, renderer)
 
 
 def _resumable(options: argparse.Namespace, source: FrameSource, encoding: Encoding | None) -> Encoding:
