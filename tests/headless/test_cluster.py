@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
+import shlex
 import sys
 import threading
 import types
@@ -12,9 +14,10 @@ import pytest
 from batch_making import write_video
 
 from talkies.core import parallel
+from talkies.core.catalogue import OPERATIONS, parse_operation
 from talkies.core.video.resume import fingerprint
 from talkies.headless import cluster, cluster_pool
-from talkies.headless.cli import main
+from talkies.headless.cli import main, parser
 from talkies.headless.cluster import connected, room, share_of, uses_gpu
 from talkies.headless.cluster_pool import ROOT, ClusterError, Pool, Share, Task
 from talkies.headless.cluster_worker import Made, Worker, versions
@@ -272,3 +275,24 @@ def test_servers_and_ray_exclude_each_other(tmp_path, capfd):
     assert "leave one of them out" in " ".join(capfd.readouterr().err.split())
 
 
+
+
+def test_operations_said_to_use_a_gpu_exist():
+    assert set(cluster.ON_GPU) <= set(OPERATIONS)
+
+
+def test_the_kubernetes_job_of_the_page_is_a_command_that_exists():
+    yaml = pytest.importorskip("yaml")
+    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "SCALE.md").read_text(encoding="utf-8"), re.S)
+    volume, _, job = yaml.safe_load_all(block)
+    name, *arguments = shlex.split(job["spec"]["entrypoint"])
+    options = parser().parse_args(arguments)
+    assert name == "talkies" and options.engine == "ray" and options.resume
+    assert all(parse_operation(text) for text in options.op)
+    groups = [job["spec"]["rayClusterSpec"]["headGroupSpec"], *job["spec"]["rayClusterSpec"]["workerGroupSpecs"]]
+    for group in groups:
+        (container,), (claim,) = group["template"]["spec"]["containers"], group["template"]["spec"]["volumes"]
+        assert claim["persistentVolumeClaim"]["claimName"] == volume["metadata"]["name"]
+        assert str(options.input).startswith(container["volumeMounts"][0]["mountPath"])
+    room = int(groups[1]["maxReplicas"] * int(container["resources"]["limits"]["cpu"]) / options.worker_cpus)
+    assert options.workers == room
