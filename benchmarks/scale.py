@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> dict[str, Any]:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4, 8], help="sizes of the simulated cluster; default 1 2 4 8")
     parser.add_argument("--naps", type=float, nargs="+", default=[0.25, 1.0, 4.0], help="seconds of a piece of work; default 0.25 1 4")
     parser.add_argument("--jobs", type=int, default=6, help="pieces of work a worker; default 6")
-    parser.add_argument("--segments", type=int, default=6, help="segments that two local workers render; default 6")
+    parser.add_argument("--segments", type=int, default=6, help="segments that two local workers render; default 6, 0 for none")
     parser.add_argument("--size", default="640x360", help="of their frames; default 640x360")
     parser.add_argument("--here", action="store_true", help="run in this network even so: Ray listens on every interface meanwhile")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -46,8 +46,10 @@ def main(arguments: list[str]) -> dict[str, Any]:
     if not options.here and _ALONE not in os.environ:
         return _alone(arguments)
     print(f"Ray, {machine()}\n", flush=True)
-    with connected("local") as ray:
-        figures = {"local": _local(ray, options.segments, options.size)}
+    figures: dict[str, Any] = {}
+    if options.segments:
+        with connected("local") as ray:
+            figures["local"] = _local(ray, options.segments, options.size)
     figures["simulated"] = _simulated(options.workers, options.naps, options.jobs)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
@@ -118,7 +120,7 @@ def connected_with(cpus: int) -> Any:
     """Start a cluster on this machine that believes it has so many processors."""
     import ray
 
-    ray.init(address="local", num_cpus=cpus, log_to_driver=False, include_dashboard=False)
+    ray.init(address="local", num_cpus=cpus, log_to_driver=False, include_dashboard=False, logging_level="ERROR")
     return _Ended(ray)
 
 
