@@ -107,6 +107,8 @@ def test_scale_sees_the_work_of_every_worker(tmp_path):
     figures = json.loads((tmp_path / "f.json").read_text())
     assert 1 < figures["simulated"]["2"]["0.5 s"] <= 2.02 and figures["local"]["same bits"] == 1
 
+
+@pytest.mark.slow
 def test_prior_prints_its_tables_and_writes_its_figures(tmp_path):
     parts = ("--part", "speed", "--part", "presets")
     done = benchmark("prior", "--size", "64", *parts, "--picture", "camera", "--preset", "fast", "--repeat", "1",
