@@ -16,8 +16,8 @@ from ..core.face.track import FaceTrack
 from ..core.measure.sync import mouth_motion, speech_energy, sync
 from ..core.measure.syncnet import load_syncnet, sync_score
 from ..core.video.clip import FrameSource, VideoError
-from ..core.video.source import open_source
 from ..core.video.container import open_container
+from ..core.video.source import open_source
 from ..host.devices import compute_device, loaded
 from ..host.folders import model_folders
 from ..host.progress import node_progress

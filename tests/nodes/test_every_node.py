@@ -68,5 +68,20 @@ def test_no_help_page_is_left_over():
     assert {p.stem for p in (ROOT / "web" / "docs").glob("*.md")} == set(talkies.NODE_CLASS_MAPPINGS)
 
 
-def test_the_english_locale_is_up_to_date():
-    assert write_locales.TARGET.read_text(encoding="utf-8") == write_locales.text(talkies), "run python tests/write_locales.py"
+@pytest.mark.parametrize("language", ["en", *write_locales.LANGUAGES])
+def test_every_locale_is_up_to_date(language):
+    assert write_locales.target(language).read_text(encoding="utf-8") == write_locales.text(talkies, language), (
+        "run python tests/write_locales.py")
+
+
+@pytest.mark.parametrize("language", write_locales.LANGUAGES)
+def test_no_translation_is_missing_or_left_over(language):
+    words = write_locales.translations(language)
+    texts = set(write_locales.english(write_locales.node_definitions(talkies)))
+    assert texts - words.keys() == set(), f"python tests/write_locales.py --missing {language}"
+    assert words.keys() - texts == set(), "these English texts are gone"
+    assert all(words.values())
+
+
+def test_no_locale_is_left_over():
+    assert {path.name for path in (ROOT / "locales").iterdir()} == {"en", *write_locales.LANGUAGES}
