@@ -16,6 +16,7 @@ from ..host.progress import node_progress
 from ..host.video import open_video, sound_of, video_from_file
 from .form import InputTypes, widgets
 from .names import OPS, REPORT, category
+from .panel import shown
 
 
 class RenderVideo:
@@ -44,7 +45,7 @@ class RenderVideo:
             "hidden": {"node_id": "UNIQUE_ID"},
         }
 
-    def run(self, video: Any, ops: Chain, codec: str, quality: int, speed: str, memory: int, node_id: str | None = None) -> tuple[Any, ...]:
+    def run(self, video: Any, ops: Chain, codec: str, quality: int, speed: str, memory: int, node_id: str | None = None) -> dict[str, Any]:
         encoding = Encoding(codec, quality, speed)  # type: ignore[arg-type]  # the widgets offer just these
         suffix = next(suffix for suffix, codecs in CONTAINERS.items() if codec in codecs)
         path = temporary_folder() / f"talkies_{uuid.uuid4().hex[:12]}{suffix}"
@@ -59,4 +60,4 @@ class RenderVideo:
             "frames": frames, "width (px)": info.width, "height (px)": info.height, "rate (frames/s)": str(info.fps),
             "codec": codec, "frames a chunk": size, "time (s)": seconds, "speed (frames/s)": frames / max(seconds, 1e-9),
         })
-        return video_from_file(path), report
+        return shown((video_from_file(path), report), report)
