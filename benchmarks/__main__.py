@@ -11,6 +11,7 @@ BENCHMARKS = {
     "upscale": "Real-ESRGAN's networks against the machine's limit, tiles, and the mouth alone",
     "lips": "Diff2Lip's samplers by evaluations and error, and the cost of one evaluation",
     "temporal": "flicker removal beside the plain average: flicker, speech kept, time",
+    "clahe": "LB-CLAHE beside OpenCV's, scikit-image's and the published node: time, noise, order, and the regressor on held-out pictures",
     "audio": "the mel, the encoder, noise reduction and levels beside their peers",
 }
 

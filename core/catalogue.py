@@ -11,6 +11,7 @@ from .face.smooth.savgol import TemporalBlend
 from .face.track import FaceTrack
 from .masked import Mask, Masked
 from .operation import Chain, Operation
+from .restore.clahe.lbclahe import LBCLAHE
 from .restore.sharpen import Sharpen
 from .settings import SettingError, known_settings, settings_of
 from .upscale.super_resolve import SuperResolve
@@ -20,6 +21,7 @@ from .video.temporal import TemporalConsistency
 OPERATIONS: dict[str, type[Operation]] = {
     "colormatch": ColorMatch,
     "frameadjust": FrameAdjust,
+    "lbclahe": LBCLAHE,
     "sharpen": Sharpen,
     "superresolve": SuperResolve,
     "temporalconsistency": TemporalConsistency,
@@ -29,6 +31,7 @@ OPERATIONS: dict[str, type[Operation]] = {
 _LEARNT = {
     "colormatch": LEARNT,
     "frameadjust": ("clip_mean",),
+    "lbclahe": ("shots",),
     "superresolve": ("region",),
 }
 """Entries of an operation's JSON that are no settings: a survey's find, a region. Such a class reads its own JSON, by `from_json`."""

@@ -8,6 +8,7 @@ from .compare import Compare
 from .export_speech_reference import ExportSpeechReference
 from .frame_adjust import FrameAdjust
 from .inspect_arrays import InspectArrays
+from .lb_clahe import LBCLAHE
 from .lip_mask import LipMask
 from .names import PREFIX
 from .paste_back import PasteBack
@@ -26,6 +27,7 @@ _DISPLAY_NAMES = {
     ExportSpeechReference: "Export Speech Reference",
     FrameAdjust: "Frame Adjust",
     InspectArrays: "Inspect Arrays",
+    LBCLAHE: "LB-CLAHE",
     LipMask: "Lip Mask",
     PasteBack: "Paste Back",
     RenderVideo: "Render Video",
