@@ -19,7 +19,7 @@ export function atOrBefore(moments, frame) {
 
 /** @param {Document} page @param {Alignment} found @returns {HTMLElement} */
 export function alignView(page, found) {
-  const [width, height] = found.size, thin = Math.max(width, height) / 500;
+  const [width, height] = found.size;
   const root = element(page, "div", "display:flex;flex-direction:column;gap:6px;width:100%;height:100%;min-height:0");
   root.className = "talkies-align";
   const stage = element(page, "div", "position:relative;flex:1 1 160px;min-height:120px;background:var(--comfy-input-bg)");
@@ -42,11 +42,12 @@ export function alignView(page, found) {
     scrub.value = String(i);
     picture.src = moment.picture;
     picture.alt = `Frame ${moment.frame} with the points of the face`;
-    const dashes = found.filled[moment.frame] ? `${4 * thin} ${3 * thin}` : "none";
+    const line = { fill: "none", "stroke-width": 2, "vector-effect": "non-scaling-stroke" };
+    const dots = { ...line, stroke: POINT, "stroke-width": moment.points.length > 100 ? 2.5 : 6, "stroke-linecap": "round" };
     drawing.replaceChildren(
-      shape(page, "rect", { x: left, y: top, width: right - left, height: bottom - top, fill: "none", stroke: BOX, "stroke-width": 1.5 * thin, "stroke-dasharray": dashes }),
-      shape(page, "polygon", { points: moment.crop.map((corner) => corner.join(",")).join(" "), fill: "none", stroke: CROP, "stroke-width": 2 * thin }),
-      ...moment.points.map(([x, y]) => shape(page, "circle", { cx: x, cy: y, r: (moment.points.length > 100 ? 1 : 2.2) * thin, fill: POINT })),
+      shape(page, "rect", { ...line, x: left, y: top, width: right - left, height: bottom - top, stroke: BOX, "stroke-dasharray": found.filled[moment.frame] ? "5 4" : "none" }),
+      shape(page, "polygon", { ...line, points: moment.crop.map((corner) => corner.join(",")).join(" "), stroke: CROP }),
+      shape(page, "path", { ...dots, d: moment.points.map(([x, y]) => `M${x} ${y}h0`).join("") }),
     );
     curves.select(index);
   };

@@ -23,7 +23,7 @@ export function panelsOfReport(series) {
   }
   return [...groups.values()].map((group) => (group.length === 1
     ? { title: group[0][0], series: [{ name: "", values: group[0][1] }] }
-    : { title: `(${unitOf(group[0][0])})`, series: group.map(([name, values]) => ({ name: name.replace(/\s*\([^()]*\)\s*$/, ""), values })) }));
+    : { title: unitOf(group[0][0]), series: group.map(([name, values]) => ({ name: name.replace(/\s*\([^()]*\)\s*$/, "").replace(`${unitOf(name)} `, ""), values })) }));
 }
 
 /**
@@ -47,8 +47,8 @@ export function reportView(page, report, first = []) {
   for (const [name, value] of Object.entries(report.figures)) {
     if (first.includes(name)) continue;
     const row = element(page, "div", "display:flex;justify-content:space-between;gap:8px;border-bottom:1px solid var(--border-color)");
-    row.append(element(page, "dt", "color:var(--descrip-text)", name),
-      element(page, "dd", "margin:0;text-align:right;font-variant-numeric:tabular-nums;overflow-wrap:anywhere", told(value)));
+    row.append(element(page, "dt", "min-width:0;color:var(--descrip-text)", name),
+      element(page, "dd", `margin:0;text-align:right;font-variant-numeric:tabular-nums;${typeof value === "number" ? "white-space:nowrap" : "overflow-wrap:anywhere"}`, told(value)));
     table.append(row);
   }
   const panels = panelsOfReport(report.series);
