@@ -243,6 +243,11 @@ def as_float32(array: NDArray[Any]) -> NDArray[np.float32]:
     return np.ascontiguousarray(array, dtype=np.float32)
 
 
+def to_bytes(value: Any) -> bytes:
+    """Give the values of a tensor or array in row order as bytes, for a digest."""
+    return bytes(np.ascontiguousarray(_to_array(value, "value")).data)
+
+
 # --- inside --------------------------------------------------------------------------------------------------------------
 
 

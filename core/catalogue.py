@@ -9,9 +9,13 @@ from .face.align import AlignFace
 from .face.on_face import OnFace
 from .face.smooth.savgol import TemporalBlend
 from .face.track import FaceTrack
+from .lipsync.lip_json import read as read_lips
+from .lipsync.lip_sync import LipSync
 from .masked import Mask, Masked
 from .operation import Chain, Operation
+from .restore.bm3d.operation import BM3D
 from .restore.clahe.lbclahe import LBCLAHE
+from .restore.deblur.operation import Deblur
 from .restore.sharpen import Sharpen
 from .settings import SettingError, known_settings, settings_of
 from .upscale.super_resolve import SuperResolve
@@ -20,6 +24,8 @@ from .video.temporal import TemporalConsistency
 
 OPERATIONS: dict[str, type[Operation]] = {
     "colormatch": ColorMatch,
+    "bm3d": BM3D,
+    "deblur": Deblur,
     "frameadjust": FrameAdjust,
     "lbclahe": LBCLAHE,
     "sharpen": Sharpen,
@@ -29,7 +35,9 @@ OPERATIONS: dict[str, type[Operation]] = {
 """Every operation that can be named; the name is the class name in lower case."""
 
 _LEARNT = {
+    "bm3d": ("measured",),
     "colormatch": LEARNT,
+    "deblur": ("measured", "picture"),
     "frameadjust": ("clip_mean",),
     "lbclahe": ("shots",),
     "superresolve": ("region",),
@@ -94,6 +102,8 @@ def operation_from_json(plain: Any) -> Operation:
     if name == OnFace.name():
         worked = operation_from_json(entries.pop("operation", None))
         return OnFace(**{**entries, "operation": worked, "track": FaceTrack.from_json(entries.get("track"))})
+    if name == LipSync.name():
+        return read_lips(entries, operation_from_json)
     if name == TemporalBlend.name():
         return TemporalBlend(**entries)
     cls: Any = _class_named(name)

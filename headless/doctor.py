@@ -18,7 +18,7 @@ from ..core.weights import CATALOGUE
 from ..host.folders import find_model, model_folders
 
 REQUIRED = ("torch", "torchvision", "numpy", "scipy", "opencv-python", "kornia", "numba", "av", "Pillow", "scikit-image", "matplotlib",
-            "librosa", "face-alignment", "spandrel", "bm3d", "aiohttp", "tqdm")
+            "librosa", "face-alignment", "spandrel", "bm3d", "aiohttp", "tqdm", "PyYAML")
 OPTIONAL = {"ai-edge-litert": "the face mesh, the best and fastest face detector", "realesrgan": "the reference engine of Super Resolve",
             "ray": "many machines", "transformers": "HuBERT speech features", "onnxruntime": "WeNet speech features"}
 TWINS = {"opencv-python": ("opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")}

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ..core.lipsync.model import free_memory as torch_free_memory
 from .comfy import module
 
 
@@ -31,6 +32,12 @@ def out_of_memory() -> tuple[type[BaseException], ...]:
     management = module("comfy.model_management")
     known: tuple[type[BaseException], ...] = (torch.cuda.OutOfMemoryError, MemoryError)
     return (*known, management.OOM_EXCEPTION) if management else known
+
+
+def free_memory(device: torch.device) -> int:
+    """Give the bytes that a device has free; 0 where that cannot be told."""
+    management: Any = module("comfy.model_management")
+    return int(management.get_free_memory(device)) if management else torch_free_memory(device)
 
 
 @contextmanager

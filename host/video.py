@@ -1,15 +1,18 @@
 """The host's VIDEO as a frame source, without decoding anything twice, and a finished file as the host's VIDEO."""
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from ..core.arrays import to_waveform
 from ..core.video.audio_copy import Audio, CopyAudio, EncodeAudio
 from ..core.video.clip import FrameSource
 from ..core.video.source import BatchSource, FileSource
 from .comfy import module
-from .video_type import VideoFromFile
+from .video_type import Components, VideoFromComponents, VideoFromFile
 
 
 def open_video(video: Any) -> FrameSource:
@@ -41,6 +44,14 @@ def sound_of(video: Any) -> Audio | None:
 def is_file(video: Any) -> bool:
     """Say whether a VIDEO stands on a file or buffer. The class tells: both kinds have the same methods."""
     return any(kind.__name__ == "VideoFromFile" for kind in type(video).__mro__)
+
+
+def video_from_frames(images: torch.Tensor, fps: Fraction, audio: dict[str, Any] | None) -> Any:
+    """Give an IMAGE and an AUDIO as the host's VIDEO, not yet encoded."""
+    latest = module("comfy_api.latest")
+    if latest:
+        return latest.InputImpl.VideoFromComponents(latest.Types.VideoComponents(images=images, audio=audio, frame_rate=fps))
+    return VideoFromComponents(Components(images, fps, audio))
 
 
 def video_from_file(path: Path) -> Any:

@@ -17,7 +17,7 @@ from ..host.progress import node_progress
 from ..host.speech import FOLDER, NO_CHECKPOINT, encode_speech
 from .form import InputTypes
 from .names import REPORT, SPEECH, category
-from .panel import shown
+from .panel import with_panel
 
 
 class AudioEncode:
@@ -83,4 +83,4 @@ class AudioEncode:
             "fps": float(fps),
             "sound": save_sound(speech.sound, speech.sample_rate, "speech"), "seconds": speech.sound.shape[1] / speech.sample_rate,
         }
-        return shown((speech, to_image(spectrogram_picture(mel, kind, title)[None]), sound, report), talkies_speech=panel)
+        return with_panel((speech, to_image(spectrogram_picture(mel, kind, title)[None]), sound, report), talkies_speech=panel)

@@ -8,7 +8,7 @@ from ..core.audio.clean import chain
 from ..host.progress import node_progress
 from .form import InputTypes, widgets
 from .names import REPORT, category
-from .panel import shown
+from .panel import with_panel
 
 
 class CleanSpeech:
@@ -39,5 +39,5 @@ class CleanSpeech:
         clean = chain.CleanSpeech(**settings)
         made, report = clean(to_waveform(audio["waveform"]), int(audio["sample_rate"]), node_progress("Clean Speech", node_id))
         if clean.identity:
-            return shown((audio, report), report)
-        return shown(({"waveform": to_waveform_tensor(made), "sample_rate": int(audio["sample_rate"])}, report), report)
+            return with_panel((audio, report), report)
+        return with_panel(({"waveform": to_waveform_tensor(made), "sample_rate": int(audio["sample_rate"])}, report), report)

@@ -13,7 +13,7 @@ from ..host.blocker import blocked
 from ..host.progress import node_progress
 from .form import IMAGES_OUT, OPS_OUT, InputTypes, appended, frame_inputs, masked
 from .names import OPS, REPORT, category
-from .panel import shown
+from .panel import with_panel
 
 
 class ColorMatch:
@@ -59,7 +59,7 @@ class ColorMatch:
         before = to_frames(images, "ColorMatch: images")
         after = run(step, before, node_progress("Color Match", node_id))
         report = match_report(operation, before, after, frames, other)
-        return shown((to_image(after), chain, report), report)
+        return with_panel((to_image(after), chain, report), report)
 
 
 def _region(mask: Any | None) -> Mask | None:

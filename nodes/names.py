@@ -3,6 +3,9 @@ from __future__ import annotations
 
 PREFIX = "Talkies"
 
+LIPS = "TALKIES_LIPS"
+"""A loaded Diff2Lip (`core.lipsync.model.LipModel`)."""
+
 OPS = "TALKIES_OPS"
 """A chain of frame operations (`core.operation.Chain`)."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..core.report import Report
 
 
-def shown(result: tuple[Any, ...], report: Report | None = None, **panels: Any) -> dict[str, Any]:
+def with_panel(result: tuple[Any, ...], report: Report | None = None, **panels: Any) -> dict[str, Any]:
     """Give a node's result with what its panel shows.
 
     Args:

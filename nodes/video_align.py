@@ -19,7 +19,7 @@ from ..host.previews import save_previews
 from ..host.progress import node_progress
 from .form import InputTypes, clip_of, runs_of, widgets
 from .names import OPS, REPORT, TRACK, category
-from .panel import shown
+from .panel import with_panel
 
 _MOMENTS, _SIDE = 24, 640  # pictures behind the scrubber at most, and their longer side, px
 
@@ -82,7 +82,7 @@ class VideoAlign:
         if video is None:
             crops = to_image(cutter(images, progress=progress))
         mask = to_image(cutter.masks(track.start, track.stop)) if video is None else crops
-        return shown((crops, track, mask, Chain((cutter,)), found.report), talkies_align=_panel(track, moments))
+        return with_panel((crops, track, mask, Chain((cutter,)), found.report), talkies_align=_panel(track, moments))
 
 
 def _seen(runs: Iterator[Numbered], moments: Moments) -> Iterator[Numbered]:

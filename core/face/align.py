@@ -126,7 +126,7 @@ class AlignFace(Operation):
 
     def apply(self, frames: Frames, start: int, progress: Progress) -> Frames:
         """Cut one crop a frame; alpha is warped like a colour."""
-        self._check_size(frames)
+        self.check_size(frames)
         crop = self._crop
         crops = empty_frames(len(frames), crop.size, crop.size, frames.shape[3])
 
@@ -166,7 +166,12 @@ class AlignFace(Operation):
             raise TrackError("The track holds no matrices yet; align it first.")
         return self.track.crop
 
-    def _check_size(self, frames: Frames) -> None:
+    def check_size(self, frames: Frames) -> None:
+        """Refuse frames of another size than those that were tracked.
+
+        Raises:
+            TrackError: they are.
+        """
         if frames.shape[1:3] != self.track.size:
             height, width = self.track.size
             raise TrackError(f"The frames are {frames.shape[2]} x {frames.shape[1]} px, the track was made on {width} x {height}; "

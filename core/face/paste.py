@@ -127,7 +127,18 @@ def crop_matrix(track: FaceTrack, index: int, crop: Frame) -> Matrices:
     return similarity.compose(similarity.resize_matrix(side, side, *crop.shape[:2]), track.matrix(index))
 
 
-def paste(frame: Frame, crop: Frame, matrix: Matrices, settings: PasteSettings, mask: Frame | None = None) -> None:
+@dataclass(frozen=True)
+class Pasted:
+    """Where a crop went: `weight` ``[h,w]`` in those rows and columns, 0 where the frame kept its bits, 1 where the crop is."""
+
+    rows: slice
+    columns: slice
+    weight: Frame
+
+
+def paste(
+    frame: Frame, crop: Frame, matrix: Matrices, settings: PasteSettings, mask: Frame | None = None, within: Frame | None = None,
+) -> Pasted | None:
     """Paste one crop into one frame, in place.
 
     Args:
@@ -136,6 +147,10 @@ def paste(frame: Frame, crop: Frame, matrix: Matrices, settings: PasteSettings, 
         matrix: ``[2,3]``, frame px to crop px.
         settings: edge, blend and content.
         mask: ``[h',w']`` in the crop, 0..1, or None.
+        within: ``[H,W]`` in the frame, 0..1: where it may go at all, or None.
+
+    Returns:
+        Where it went; None where it lies outside the frame.
     """
     height, width = crop.shape[:2]
     soft = edge_mask(height, width, settings.edge)
@@ -145,7 +160,7 @@ def paste(frame: Frame, crop: Frame, matrix: Matrices, settings: PasteSettings, 
         soft = soft * crop[..., 3]
     part = _place(matrix, frame.shape[0], frame.shape[1], height, width)
     if part is None:
-        return
+        return None
     rows, columns = part
     to_part = similarity.compose(np.array([[1.0, 0, -columns.start], [0, 1, -rows.start]]), similarity.invert(matrix))
     size = (rows.stop - rows.start, columns.stop - columns.start)
@@ -164,9 +179,12 @@ def paste(frame: Frame, crop: Frame, matrix: Matrices, settings: PasteSettings, 
     if settings.blend == "multiband":
         made = multiband(contiguous(source), made, weight)
         weight = np.minimum(1, 4 * weight)  # the bands did the blending; only the outermost edge is still drawn in
+    if within is not None:
+        weight = weight * within[rows, columns]
     blended = source + weight[..., None] * (made - source)
     np.copyto(source, made, where=(weight >= 1)[..., None])
     np.copyto(source, blended, where=((weight > 0) & (weight < 1))[..., None])
+    return Pasted(rows, columns, weight)
 
 
 def edge_mask(height: int, width: int, edge: float = 0.0) -> Frame:

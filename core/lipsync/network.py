@@ -96,8 +96,8 @@ class LipNetwork(nn.Module):
         return self._first.weight.dtype
 
     @property
-    def device(self) -> torch.device:
-        """Give the device that the weights are on."""
+    def placement(self) -> torch.device:
+        """Give the device that the weights are on; not called `device`, since ComfyUI writes one of its own onto its modules."""
         return self._first.weight.device
 
     def use_precision(self, precision: torch.dtype) -> LipNetwork:
@@ -157,20 +157,31 @@ class LipNetwork(nn.Module):
         still = torch.cat([(1 - mask) * cond, cond, ref], dim=1).to(self.precision)
         return Conditions(self.style(mel), mask, self._first(still))
 
-    def denoise(self, x: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
-        """Give the noise in ``[N,3,H,W]`` float32 faces at ``[N]`` timesteps, ``[N,3,H,W]`` float32."""
+    def denoise(self, x: Tensor, timesteps: Tensor, conditions: Conditions, deep: Deep | None = None) -> Tensor:
+        """Give the noise in ``[N,3,H,W]`` float32 faces at ``[N]`` timesteps, ``[N,3,H,W]`` float32.
+
+        `deep` takes part where the features of another timestep are to stand in for this one's; see `Deep`.
+        """
         embedding = self.time_embed(sinusoids(timesteps, _WIDTH)) + conditions.style
         noisy = (x * conditions.mask).to(self.precision, memory_format=self._memory_format)
         moving = functional.conv2d(noisy, self._first.weight[:, :_COLOURS], None, padding=1)
-        h = self._trunk(moving.add_(conditions.base), embedding)
+        first = moving.add_(conditions.base)
+        h = self._trunk(first, embedding) if deep is None else self._shallow(first, embedding, deep)
         weight, bias = (self.out.get_parameter(f"2.{name}")[:_COLOURS] for name in ("weight", "bias"))
         return functional.conv2d(self.out[:2](h.float()), weight, bias, padding=1)
 
-    def bound_to(self, conditions: Conditions) -> Callable[[Tensor, int], Tensor]:
-        """Give the network as samplers want it: a function of the noisy faces and one timestep for all."""
+    def bound_to(self, conditions: Conditions, every: int = 1) -> Callable[[Tensor, int], Tensor]:
+        """Give the network as samplers want it: a function of the noisy faces and one timestep for all.
+
+        Args:
+            conditions: of the faces.
+            every: compute the deep features at every so many calls only, and reuse them in between; 1 is exact. One walk then takes one
+                such function.
+        """
+        deep = Deep(every) if every > 1 else None
 
         def denoise(x: Tensor, timestep: int) -> Tensor:
-            return self.denoise(x, torch.full((len(x),), timestep, device=x.device), conditions)
+            return self.denoise(x, torch.full((len(x),), timestep, device=x.device), conditions, deep)
 
         return denoise
 
@@ -184,6 +195,28 @@ class LipNetwork(nn.Module):
             h = stage(joined(h, skips.pop()), embedding)
         return h
 
+    def _shallow(self, h: Tensor, embedding: Tensor, deep: Deep) -> Tensor:
+        """Run the full-size layers, and what lies deeper only where `deep` says that it is due."""
+        skips = [h]
+        for stage in self.input_blocks[1 : _BLOCKS + 1]:
+            h = stage(h, embedding)
+            skips.append(h)
+        h = deep.features(lambda: self._below(h, embedding))
+        for stage in self.output_blocks[-_BLOCKS - 1 :]:
+            h = stage(joined(h, skips.pop()), embedding)
+        return h
+
+    def _below(self, h: Tensor, embedding: Tensor) -> Tensor:
+        """Run everything at half size and smaller, up to the maps that come back to full size."""
+        skips = []
+        for stage in self.input_blocks[_BLOCKS + 1 :]:
+            h = stage(h, embedding)
+            skips.append(h)
+        h = self.middle_block(h, embedding)
+        for stage in self.output_blocks[: -_BLOCKS - 1]:
+            h = stage(joined(h, skips.pop()), embedding)
+        return h
+
     @property
     def _first(self) -> nn.Conv2d:
         first = self.input_blocks[0].get_submodule("0")
@@ -194,6 +227,26 @@ class LipNetwork(nn.Module):
     def _memory_format(self) -> torch.memory_format:
         channels_last = self._first.weight.is_contiguous(memory_format=torch.channels_last)
         return torch.channels_last if channels_last else torch.contiguous_format
+
+
+class Deep:
+    """The features of the smaller maps during one walk, computed at every so many evaluations and reused in between.
+
+    They change slowly over neighbouring timesteps, and are half of the products.
+    Source: Ma, Fang and Wang, "DeepCache: Accelerating Diffusion Models for Free", CVPR 2024.
+    """
+
+    def __init__(self, every: int) -> None:
+        self._every = every
+        self._calls = 0
+        self._kept: Tensor | None = None
+
+    def features(self, compute: Callable[[], Tensor]) -> Tensor:
+        """Give the features of this evaluation, new or kept."""
+        if self._kept is None or self._calls % self._every == 0:
+            self._kept = compute()
+        self._calls += 1
+        return self._kept
 
 
 def joined(h: Tensor, skip: Tensor) -> Tensor:

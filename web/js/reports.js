@@ -8,6 +8,7 @@ const FIRST = {
   TalkiesCleanSpeech: ["before: loudness (LUFS)", "after: loudness (LUFS)"],
   TalkiesColorMatch: [],
   TalkiesDeblur: ["sigma measured (steps of 255)"],
+  TalkiesDiff2LipGenerate: [],
   TalkiesLBCLAHE: ["clip limit (times)", "brightness before (0..1)", "brightness after (0..1)"],
   TalkiesRenderVideo: ["frames", "speed (frames/s)"],
 };

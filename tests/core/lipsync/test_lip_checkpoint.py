@@ -47,7 +47,7 @@ def refused(path, message):
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 def test_half_precision_file_loads(half_file, precision):
     network = load(half_file, precision)
-    assert network.precision == precision and not network.training and network.device.type == "cpu"
+    assert network.precision == precision and not network.training and network.placement.type == "cpu"
     state = network.state_dict()
     for key in ("input_blocks.7.1.qkv.weight", "time_embed.0.weight", "out.2.bias", "audio_encoder.middle_block.0.emb_layers.1.weight"):
         wanted = lips_filling.weight(key, tuple(state[key].shape)).half()

@@ -256,3 +256,10 @@ def test_layout_that_pays(precision, last):
 def test_attention_says_what_widths_it_takes():
     with pytest.raises(ValueError, match="multiple of 64"):
         attention.Attention(96)
+
+
+def test_the_host_may_write_a_device_onto_the_network():
+    """ComfyUI's ModelPatcher does."""
+    network = LipNetwork()
+    network.device = torch.device("cpu")
+    assert network.placement == torch.device("cpu")
