@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { atOrBefore } from "../../web/js/parts/align_view.js";
+import { middleOf } from "../../web/js/parts/grain_view.js";
+import { clockOf, padded } from "../../web/js/parts/prior_view.js";
 import { runsOf, wordsOf } from "../../web/js/parts/path_view.js";
 import { panelsOfReport, unitOf } from "../../web/js/parts/report_view.js";
 import { timeInWords } from "../../web/js/parts/speech_view.js";
@@ -35,4 +37,15 @@ test("a frame without a picture shows the last one before it", () => {
 test("a time names its video frame", () => {
   assert.equal(timeInWords(1.24, 25), "1.24 s · frame 31");
   assert.equal(timeInWords(0, 25), "0.00 s · frame 0");
+});
+
+test("checks of a fit and its iterations answer to each other", () => {
+  const clock = clockOf(500, 50);
+  assert.deepEqual([0, 9, 49].map(clock.iteration), [10, 100, 500]);
+  assert.deepEqual([10, 100, 500, 9999, 0].map(clock.check), [0, 9, 49, 49, 0]);
+  assert.deepEqual(padded([1, 2], 4), [NaN, NaN, 1, 2]);
+});
+
+test("classes of luma are told by their middles", () => {
+  assert.deepEqual([middleOf(0, 4), middleOf(3, 4)], [0.125, 0.875]);
 });

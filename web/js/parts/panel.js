@@ -13,7 +13,6 @@ import { keepInNode } from "./keep_in_node.js";
  * @param {string} panel.hint shown before the first run
  * @param {number} panel.height px
  * @param {(found: Found, ended: AbortSignal) => HTMLElement} panel.show build the view; `ended` fires when it is taken away
- * @param {(root: HTMLElement, node: any) => void} [panel.live] called once a node, for what is shown while it runs
  */
 export function registerPanel(panel) {
   app.registerExtension({
@@ -30,7 +29,6 @@ export function registerPanel(panel) {
       const widget = node.addDOMWidget("talkies_panel", "talkies-panel", root, { serialize: false, hideOnZoom: false, getMinHeight: () => panel.height });
       widget.serialize = false;
       keepInNode(node, root, panel.height);
-      panel.live?.(root, node);
       let shown = new AbortController();
       const { onExecuted, onRemoved } = node;
       /** @param {Record<string, any>} output what the node gave to the page */
