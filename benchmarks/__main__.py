@@ -6,6 +6,7 @@ import importlib
 import sys
 
 BENCHMARKS = {
+    "grain": "Film grain: measured against what was put in, taken out and matched, and its cost; wavelet-MAD beside it",
     "sharpen": "Sharpen beside kornia, ComfyUI's own way, an OpenCV loop, and a plain copy",
     "bm3d": "BM3D beside the bm3d package and non-local means, still and across frames",
     "align": "every smoothing of a face track side by side, on real and rendered clips, and its time beside the published way",

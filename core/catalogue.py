@@ -16,6 +16,8 @@ from .operation import Chain, Operation
 from .restore.bm3d.operation import BM3D
 from .restore.clahe.lbclahe import LBCLAHE
 from .restore.deblur.operation import Deblur
+from .restore.grain.add import AddGrain
+from .restore.grain.remove import RemoveGrain
 from .restore.sharpen import Sharpen
 from .settings import SettingError, known_settings, settings_of
 from .upscale.super_resolve import SuperResolve
@@ -24,10 +26,12 @@ from .video.temporal import TemporalConsistency
 
 OPERATIONS: dict[str, type[Operation]] = {
     "colormatch": ColorMatch,
+    "addgrain": AddGrain,
     "bm3d": BM3D,
     "deblur": Deblur,
     "frameadjust": FrameAdjust,
     "lbclahe": LBCLAHE,
+    "removegrain": RemoveGrain,
     "sharpen": Sharpen,
     "superresolve": SuperResolve,
     "temporalconsistency": TemporalConsistency,
@@ -35,11 +39,13 @@ OPERATIONS: dict[str, type[Operation]] = {
 """Every operation that can be named; the name is the class name in lower case."""
 
 _LEARNT = {
+    "addgrain": ("profile", "own", "where"),
     "bm3d": ("measured",),
     "colormatch": LEARNT,
     "deblur": ("measured", "picture"),
     "frameadjust": ("clip_mean",),
     "lbclahe": ("shots",),
+    "removegrain": ("profile",),
     "superresolve": ("region",),
 }
 """Entries of an operation's JSON that are no settings: a survey's find, a region. Such a class reads its own JSON, by `from_json`."""

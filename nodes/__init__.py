@@ -9,6 +9,7 @@ from .compare import Compare
 from .deblur import Deblur
 from .diff2lip_generate import Diff2LipGenerate
 from .export_speech_reference import ExportSpeechReference
+from .film_grain import FilmGrain
 from .frame_adjust import FrameAdjust
 from .inspect_arrays import InspectArrays
 from .lb_clahe import LBCLAHE
@@ -32,6 +33,7 @@ _DISPLAY_NAMES = {
     Diff2LipGenerate: "Diff2Lip Generate",
     Deblur: "Deblur",
     ExportSpeechReference: "Export Speech Reference",
+    FilmGrain: "Film Grain",
     FrameAdjust: "Frame Adjust",
     InspectArrays: "Inspect Arrays",
     LBCLAHE: "LB-CLAHE",

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from ...arrays import Frame, as_float32
+from ...arrays import Frame, as_float32, as_float64
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -174,8 +174,7 @@ def _independent(lags: int) -> NDArray[np.bool_]:
 @lru_cache(maxsize=4)
 def _gain(side: int) -> Floats:
     """Give the inverse of `_loss`."""
-    inverse: Floats = np.linalg.inv(_loss(side))
-    return inverse
+    return as_float64(np.linalg.inv(_loss(side)))
 
 
 def _loss(side: int) -> Floats:

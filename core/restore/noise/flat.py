@@ -20,6 +20,7 @@ _AGREEING = 3  # flat ones among them that are believed
 _CALM = 0.08  # the quantile from which the search for the flat blocks starts
 _SPREADS = 2.0  # standard deviations above the flat blocks' mean variance up to which a block is taken for flat
 _ROUNDS = 40
+_AS_WELL = 0.6  # share of the flat blocks of a level that another needs to be held against it
 _SLOW = 2  # of the lowest bands, which betray texture and shading
 _SLOW_CALM = 0.25  # the quantile of their energies, among blocks calm as a whole, that is taken for noise alone
 
@@ -95,7 +96,7 @@ def calm_blocks(variances: NDArray[Any], energies: NDArray[Any], samples: float,
 def smooth_curve(sigmas: Floats, counts: NDArray[Any]) -> Floats:
     """Bring the sigma of every level (``[LEVELS]``, NaN where there is none) to a curve over all levels.
 
-    Where a level with few flat blocks stands higher above a better known one than any concave curve with ends at 0 could, texture
+    Where a level stands higher above one that is known as well than any concave curve with ends at 0 could, texture
     was taken for noise, and it is brought down to that. Then neighbours are averaged by their counts, and gaps filled linearly.
     """
     place = (np.arange(LEVELS) + 0.5) / LEVELS
@@ -104,7 +105,7 @@ def smooth_curve(sigmas: Floats, counts: NDArray[Any]) -> Floats:
         return np.zeros(LEVELS)
     curve = sigmas.copy()
     for level in known:
-        for better in known[counts[known] > 2 * counts[level]]:
+        for better in known[counts[known] >= _AS_WELL * counts[level]]:
             most = max(place[level] / place[better], (1 - place[level]) / (1 - place[better]))
             curve[level] = min(curve[level], sigmas[better] * most)
     smooth = np.zeros(len(known))

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Frame, Frames, as_float32
+from ...arrays import Frame, Frames, as_float32, as_float64
 from .blocks import (
     BANDS,
     Blocks,
@@ -111,7 +111,7 @@ def sample_frame(frame: Frame) -> Samples:
 def planes_of(frame: Frame) -> list[Frame]:
     """Give luma (0..1), Cb and Cr (-0.5..0.5) of ``[H,W,3 or 4]``, or the one plane of ``[H,W,1]``."""
     if frame.shape[2] == 1:
-        return [frame[..., 0]]
+        return [as_float32(frame[..., 0])]
     luma = cv2.cvtColor(as_float32(frame[..., :3]), cv2.COLOR_RGB2GRAY)
     return [luma, (frame[..., 2] - luma) * np.float32(CB), (frame[..., 0] - luma) * np.float32(CR)]
 
@@ -128,7 +128,7 @@ def sample(planes: Sequence[Frame]) -> Samples:
     crossed = [np.einsum("nij,nij->n", residuals[0], other) / side**2 for other in residuals[1:]]
     covariances = np.stack([autocovariance(part) for part in residuals])
     mixed = np.array(crossed).reshape(len(planes) - 1, len(keep))
-    return Samples(side, blocks[0].means[keep] * 1.0, energies[keep] * 1.0, covariances, mixed)
+    return Samples(side, as_float64(blocks[0].means[keep]), as_float64(energies[keep]), covariances, mixed)
 
 
 def _calm(blocks: Blocks, energies: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -175,7 +175,7 @@ def measure_samples(parts: Sequence[Samples]) -> ColourNoise:
     # Where a level stands out, its blocks are texture: they are left out of the shape.
     plain = variances[flat] <= _STANDS_OUT * np.maximum(np.array(luma.sigmas), luma.sigma)[levels] ** 2
     if plain.sum() >= 3:
-        kept, levels, crossed, flat = kept[:, plain], levels[plain], crossed[:, flat][:, plain], slice(None)
+        kept, levels, flat = kept[:, plain], levels[plain], np.flatnonzero(flat)[plain]
         luma = _noise(kept[0], levels, side)
     chroma = []
     for plane, cross in zip(kept[1:], crossed[:, flat], strict=True):

@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.fft import dct
 
+from ...arrays import as_float64
 from .blocks import Floats, lag_grid
 
 Lags = tuple[tuple[float, ...], ...]
@@ -38,7 +39,7 @@ def gaussian_lags(blur: float, lags: int = 8) -> Lags:
 
 def power_spectrum(lags: Lags, height: int, width: int) -> Floats:
     """Give the power spectrum on the grid of a ``[height,width]`` Fourier transform, never negative, mean 1."""
-    return _power_spectrum(lags, height, width).copy()
+    return np.array(_power_spectrum(lags, height, width))
 
 
 @lru_cache(maxsize=32)
@@ -49,8 +50,8 @@ def _power_spectrum(lags: Lags, height: int, width: int) -> Floats:
     offsets = np.arange(-reach, reach + 1)
     np.add.at(torus, np.ix_(offsets % height, offsets % width), whole)
     # What sampling leaves below nothing is nothing; the floor keeps a Wiener gain from dividing by it.
-    spectrum: Floats = np.maximum(np.fft.fft2(torus).real, 1e-4)
-    return spectrum / spectrum.mean()
+    spectrum = np.maximum(np.fft.fft2(torus).real, 1e-4)
+    return as_float64(spectrum / spectrum.mean())
 
 
 def dct_variances(lags: Lags, size: int) -> Floats:
@@ -61,7 +62,7 @@ def dct_variances(lags: Lags, size: int) -> Floats:
     middle = len(lags) - 1
     near = plane_of(lags)[middle - reach : middle + reach + 1, middle - reach : middle + reach + 1]
     part = own[:, size - 1 - reach : size + reach]
-    return np.maximum(part @ near @ part.T, 1e-4)
+    return as_float64(np.maximum(part @ near @ part.T, 1e-4))
 
 
 def radial_spectrum(lags: Lags, bands: int = 16, size: int = 64) -> Floats:
@@ -85,12 +86,13 @@ def causal_offsets(lag: int) -> list[tuple[int, int]]:
     return [(y, x) for y in range(-lag, 1) for x in range(-lag, lag + 1) if (y, x) < (0, 0)]
 
 
-def autoregression(lags: Lags, lag: int = 3) -> tuple[Floats, float]:
+def autoregression(lags: Lags, lag: int = 3, white: float = 1e-3) -> tuple[Floats, float]:
     """Fit ``x(p) = sum of a_k x(p + offset_k) + e`` by the Yule-Walker equations.
 
     Args:
         lags: the autocorrelation; lags farther than it holds count as 0.
         lag: reach of the offsets, px (AV1: 0..3).
+        white: share of white noise that is added first; a smooth noise makes the equations nearly singular without.
 
     Returns:
         Coefficients in the order of `causal_offsets`, and the variance of e for noise of variance 1.
@@ -106,6 +108,5 @@ def autoregression(lags: Lags, lag: int = 3) -> tuple[Floats, float]:
         return np.zeros(0), 1.0
     matrix = np.array([[at(y - v, x - u) for v, u in offsets] for y, x in offsets])
     right_side = np.array([at(y, x) for y, x in offsets])
-    # A smooth noise makes the equations nearly singular; a little white noise on the diagonal keeps the filter stable.
-    coefficients = np.linalg.solve(matrix + 1e-3 * np.eye(len(offsets)), right_side)
+    coefficients = np.linalg.solve(matrix + white * np.eye(len(offsets)), right_side)
     return coefficients, max(float(1 - coefficients @ right_side), 1e-6)
