@@ -60,6 +60,9 @@ async function templateBrowser() {
 }
 
 async function panels() {
+  // What a server remembers from an earlier run it does not tell a new page again.
+  await page.request.post(`${base}/api/free`, { data: { unload_models: true, free_memory: true } });
+  await page.waitForTimeout(1500);
   await buildAllPanels(page);
   try { await run(page); } catch (error) { found.panels.failed = String(error); return; }
   for (const type of PANELS) {

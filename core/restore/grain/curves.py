@@ -15,8 +15,11 @@ SIGMAS = 3.0
 
 
 def grain_curves(grain: GrainProfile) -> dict[str, Any]:
-    """Give ``strength`` (luma, and Cb and Cr where there are some; steps of 255, black to white) and ``spectrum`` (dB over white noise,
-    in rings of equal width from 0 to 0.5 cycles a pixel).
+    """Give strength and spectrum.
+
+    Returns:
+        ``strength``: curves of luma, and of Cb and Cr where there are some, steps of 255, from black to white; ``spectrum``: dB over
+        white noise, in rings of equal width from 0 to 0.5 cycles a pixel.
     """
     curves = {"luma": grain.sigmas, **({"Cb": grain.cb_sigmas, "Cr": grain.cr_sigmas} if grain.has_chroma else {})}
     rings = 10 * np.log10(np.maximum(radial_spectrum(grain.lags), 1e-4))

@@ -13,7 +13,8 @@ function settle() {
     if (!home) continue;
     const holder = document.createElement("div");
     holder.className = "talkies-holder";
-    holder.style.cssText = `height:${height}px;padding:0 12px 8px;pointer-events:auto`;
+    // Such a node is as wide as what is in it; a panel is to be as wide as the rest of its node.
+    holder.style.cssText = `contain:inline-size;height:${height}px;padding:0 12px 8px;pointer-events:auto`;
     holder.addEventListener("pointerdown", (event) => event.stopPropagation());
     holder.append(root);
     (home.querySelector(".lg-node-widgets")?.parentElement ?? home).append(holder);
