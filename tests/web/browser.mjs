@@ -1,12 +1,13 @@
 // What a user does in the page, step by step; the findings go to the standard output as JSON for test_browser.py.
 //
 //   node browser.mjs BASE vue|classic PACK QUICK,WORKFLOWS [FOLDER FOR SCREENSHOTS]
+import { readdirSync, readFileSync } from "node:fs";
 import { buildAllPanels, PANELS } from "./all_panels.mjs";
 import { fit, idOf, load, openPage, run } from "./page.mjs";
 
 const [base, renderer, pack, quick, pictures] = process.argv.slice(2);
 const { page, errors, said, close } = await openPage(base, renderer === "vue");
-const found = { workflows: {}, panels: {}, moves: {}, help: {}, template: "", errors, twice: [] };
+const found = { workflows: {}, blueprints: {}, panels: {}, moves: {}, help: {}, template: "", errors, twice: [] };
 
 /** Where a node's panel is on the page, or null. */
 const panelBox = (id) => page.evaluate((wanted) => {
@@ -46,6 +47,19 @@ async function workflows() {
       try { await run(page); entry.ran = "success"; } catch (error) { entry.ran = String(error); }
     }
     found.workflows[name] = entry;
+  }
+}
+
+/** Load every subgraph blueprint as the page loads a workflow, and look inside. */
+async function blueprints() {
+  const folder = new URL("../../subgraphs/", import.meta.url);
+  for (const file of readdirSync(folder)) {
+    await load(page, JSON.parse(readFileSync(new URL(file, folder), "utf8")));
+    found.blueprints[file] = await page.evaluate(() => window.app.graph._nodes.map((node) => ({
+      inputs: node.inputs.map((slot) => slot.name), inside: node.subgraph.nodes.map((one) => ({
+        type: one.type, known: one.type in window.LiteGraph.registered_node_types, unlinked: one.inputs.filter((slot) => ["track", "images", "video", "ops", "crops"].includes(slot.name) && slot.link === null).map((slot) => slot.name),
+      })),
+    })));
   }
 }
 
@@ -99,7 +113,7 @@ async function help() {
   found.help.text = await page.evaluate(() => document.body.innerText.includes("halo") || document.body.innerText.includes("Halo"));
 }
 
-for (const step of [workflows, templateBrowser, panels, help]) {
+for (const step of [workflows, blueprints, templateBrowser, panels, help]) {
   try { await step(); } catch (error) { (found.failed ??= {})[step.name] = String(error).slice(0, 600); }
   if (pictures) await page.screenshot({ path: `${pictures}/${renderer}_${step.name}.png` });
 }

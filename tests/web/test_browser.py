@@ -88,6 +88,13 @@ def test_a_quick_workflow_runs_from_the_page(seen, name):
     assert seen["workflows"][name]["ran"] == "success"
 
 
+@pytest.mark.parametrize("file", sorted(path.name for path in (ROOT / "subgraphs").glob("*.json")))
+def test_a_blueprint_opens_with_every_node_known(seen, file):
+    (node,) = seen["blueprints"][file]
+    assert len(node["inside"]) == 4 and all(inner["known"] for inner in node["inside"])
+    assert node["inputs"] in (["images"], ["video", "crop_ops"])
+
+
 def test_the_template_browser_offers_our_workflows(seen):
     assert seen["template"] == "loaded"
 

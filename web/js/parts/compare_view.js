@@ -79,8 +79,8 @@ export function compareView(page, moments, report) {
     split.value = String(Math.round(((event.clientX - edge.left) / Math.max(edge.width, 1)) * 1000));
     divide();
   };
-  stage.addEventListener("pointerdown", (event) => { stage.setPointerCapture?.(event.pointerId); drag(event); });
-  stage.addEventListener("pointermove", (event) => { if (event.buttons) drag(event); });
+  stage.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => { stage.setPointerCapture?.(event.pointerId); drag(event); });
+  stage.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => { if (event.buttons) drag(event); });
   split.addEventListener("input", divide);
   scrub.addEventListener("input", () => show(Number(scrub.value)));
   mode.addEventListener("click", () => {
