@@ -23,6 +23,8 @@ export async function buildAllPanels(page) {
   await page.evaluate(async (wanted) => {
     const { graph } = window.app;
     graph.clear();
+    // Numbers of their own: renderers keep what they drew by the number of the node.
+    graph.last_node_id = 1000;
     const made = {};
     for (const [name, { type, at, size, set }] of Object.entries(wanted)) {
       const node = window.LiteGraph.createNode(type);

@@ -80,10 +80,22 @@ async function panels() {
   await buildAllPanels(page);
   try { await run(page); } catch (error) { found.panels.failed = String(error); return; }
   for (const type of PANELS) {
-    const id = await idOf(page, type), place = await fit(page, { ids: [id], most: 1 });
-    const box = await panelBox(id);
+    const id = await idOf(page, type);
+    await fit(page, { ids: [id], most: 1 });
+    await page.evaluate(() => { window.app.canvas.ds.scale = 1; });
+    let box = await panelBox(id);
+    if (box) {
+      await page.evaluate(([x, y]) => {
+        const { ds } = window.app.canvas;
+        ds.offset[0] += x / ds.scale;
+        ds.offset[1] += y / ds.scale;
+        window.app.canvas.setDirty(true, true);
+      }, [120 - box.x, 130 - box.y]);
+      await page.waitForTimeout(800);
+      box = await panelBox(id);
+    }
     found.panels[type] = box ? { ...box, ...(await drawn(box)) } : null;
-    if (pictures) await page.screenshot({ path: `${pictures}/${renderer}_${type}.png`, clip: place });
+    if (pictures) await page.screenshot({ path: `${pictures}/${renderer}_${type}.png` });
     if (!box) continue;
     const move = MOVES[type];
     if (!move) continue;
@@ -106,11 +118,12 @@ const MOVES = {
 async function help() {
   const id = await idOf(page, "TalkiesSharpen");
   const place = await fit(page, { ids: [id], most: 1 });
-  await page.mouse.click(place.x + 60, place.y + 25);
+  if (renderer === "vue") await page.locator(`[data-node-id="${id}"]`).click({ position: { x: 60, y: 16 }, force: true });
+  else await page.mouse.click(place.x + 60, place.y + 25);
   await page.waitForTimeout(700);
   await page.locator("[data-testid=info-button]").first().click({ timeout: 15_000 });
   await page.waitForTimeout(2500);
-  found.help.text = await page.evaluate(() => document.body.innerText.includes("halo") || document.body.innerText.includes("Halo"));
+  found.help.text = await page.evaluate(() => document.body.innerText.includes("When to use it"));
 }
 
 for (const step of [workflows, blueprints, templateBrowser, panels, help]) {

@@ -71,7 +71,8 @@ def test_every_step_could_be_taken(seen):
 
 def test_no_error_names_our_files(seen):
     ours = [text for text in seen["errors"] if "/extensions/ComfyUI-Talkies/" in text or "talkies-" in text]
-    assert not ours
+    # The page asks for help in its language first, and takes the plain file when there is none.
+    assert not [text for text in ours if not text.split(" net::")[0].endswith("/en.md")]
 
 
 def test_no_extension_is_loaded_twice(seen):

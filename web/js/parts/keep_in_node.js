@@ -8,6 +8,11 @@ let due = false;
 function settle() {
   due = false;
   for (const [node, { root, height }] of kept) {
+    if (node.graph?.getNodeById(node.id) !== node) { // its graph was cleared
+      root.closest(".talkies-holder")?.remove();
+      if (node.id !== -1) kept.delete(node);
+      continue;
+    }
     if (root.isConnected) continue;
     const home = document.querySelector(`[data-node-id="${CSS.escape(String(node.id))}"]`);
     if (!home) continue;
