@@ -16,6 +16,14 @@ const NODES = {
   words: { type: "PreviewAny", at: [2320, 1000], size: [300, 200], from: { source: ["colour", "report"] } },
   words2: { type: "PreviewAny", at: [1820, 1040], size: [300, 200], from: { source: ["clean", "report"] } },
   words3: { type: "PreviewAny", at: [1460, 1040], size: [300, 200], from: { source: ["speech", "report"] } },
+  few: { type: "ImageFromBatch", at: [2760, 0], size: [270, 90], set: { batch_index: 0, length: 2 }, from: { image: ["parts", "images"] } },
+  small: { type: "ImageScale", at: [2760, 180], size: [270, 140], set: { width: 160, height: 160 }, from: { image: ["few", "IMAGE"] } },
+  grain: { type: "TalkiesFilmGrain", at: [3080, 0], size: [400, 800], set: { mode: "add", strength: 1 }, from: { images: ["few", "IMAGE"] } },
+  bm3d: { type: "TalkiesBM3D", at: [3520, 0], size: [400, 640], set: { profile: "fast" }, from: { images: ["small", "IMAGE"] } },
+  prior: { type: "TalkiesDeepImagePrior", at: [3960, 0], size: [400, 860], set: { preset: "fast", iterations: 150 }, from: { images: ["small", "IMAGE"] } },
+  grained: { type: "PreviewImage", at: [3080, 900], size: [300, 240], from: { images: ["grain", "images"] } },
+  cleaned: { type: "PreviewImage", at: [3520, 900], size: [300, 240], from: { images: ["bm3d", "images"] } },
+  fitted: { type: "PreviewImage", at: [3960, 900], size: [300, 240], from: { images: ["prior", "images"] } },
 };
 
 /** Build the graph in the page. */
@@ -45,4 +53,5 @@ export async function buildAllPanels(page) {
 }
 
 /** The types of node that show a panel in this graph. */
-export const PANELS = ["TalkiesVideoAlign", "TalkiesUltraSmooth", "TalkiesCompare", "TalkiesAudioEncode", "TalkiesCleanSpeech", "TalkiesColorMatch", "TalkiesInspectArrays"];
+export const PANELS = ["TalkiesVideoAlign", "TalkiesUltraSmooth", "TalkiesCompare", "TalkiesAudioEncode", "TalkiesCleanSpeech", "TalkiesColorMatch", "TalkiesInspectArrays",
+  "TalkiesFilmGrain", "TalkiesBM3D", "TalkiesDeepImagePrior"];
