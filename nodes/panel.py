@@ -5,6 +5,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ..core.report import Report
 
 
@@ -22,9 +24,11 @@ def with_panel(result: tuple[Any, ...], report: Report | None = None, **panels: 
 
 
 def for_page(value: Any) -> Any:
-    """Put null where a number is not finite: a page cannot read ComfyUI's message otherwise."""
+    """Give plain numbers for NumPy's, and null where one is not finite: ComfyUI's message could not be written or read otherwise."""
     if isinstance(value, Mapping):
         return {key: for_page(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [for_page(one) for one in value]
+    if isinstance(value, np.generic):
+        value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -39,6 +39,11 @@ def test_what_is_not_finite_becomes_null():
     assert made["ui"]["talkies_x"] == [{"deep": [[None, 1]]}] and for_page(True) is True
 
 
+@pytest.mark.parametrize(("given", "plain"), [(np.float32(0.5), 0.5), (np.int64(3), 3), (np.bool_(True), True), (np.float32("nan"), None)])
+def test_numbers_of_numpy_become_plain_ones(given, plain):
+    assert json.loads(json.dumps(for_page({"x": [given]}))) == {"x": [plain]}
+
+
 @pytest.fixture(scope="module")
 def face():
     frames = torch.rand(5, 60, 80, 3, generator=torch.Generator().manual_seed(2))
