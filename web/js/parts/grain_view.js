@@ -22,14 +22,14 @@ export function grainView(page, grain) {
   const root = element(page, "div", "display:flex;flex-direction:column;gap:6px");
   root.className = "talkies-grain";
   const levels = grain.strength.luma.length, rings = grain.spectrum.length;
-  const strength = chart(page, [{ title: "strength (steps of 255)", low: 0,
+  const strength = chart(page, [{ title: "strength", low: 0,
     series: Object.entries(grain.strength).map(([name, values]) => ({ name, values, colour: COLOURS[/** @type {keyof typeof COLOURS} */ (name)] })) }],
-  { label: "Strength of the grain over luma", tell: (index) => `at luma ${readable(middleOf(index, levels))}` });
-  const spectrum = chart(page, [{ title: "power (dB over white)", series: [{ name: "", values: grain.spectrum, colour: COLOURS.luma }] }],
-    { label: "Power of the grain over frequency", tell: (index) => `at ${readable(middleOf(index, rings) / 2)} cycles a pixel` });
+  { label: "Strength of the grain over luma, in steps of 255", tell: (index) => `at luma ${readable(middleOf(index, levels))}` });
+  const spectrum = chart(page, [{ title: "power (dB)", series: [{ name: "", values: grain.spectrum, colour: COLOURS.luma }] }],
+    { label: "Power of the grain over frequency, dB over white noise", tell: (index) => `at ${readable(middleOf(index, rings) / 2)} cycles a pixel` });
   const row = element(page, "div", "display:flex;gap:8px;align-items:flex-start"), curves = element(page, "div", "flex:1 1 auto;min-width:0");
   curves.append(strength.root, spectrum.root);
-  const patch = element(page, "img", "flex:none;width:128px;height:128px;image-rendering:pixelated;border:1px solid var(--border-color)");
+  const patch = element(page, "img", "flex:none;width:96px;height:96px;image-rendering:pixelated;border:1px solid var(--border-color)");
   patch.src = grain.patch;
   patch.alt = "A patch of the grain, 128 by 128 px";
   row.append(curves, patch);
