@@ -6,9 +6,12 @@ import importlib
 import sys
 
 BENCHMARKS = {
+    "grain": "Film grain: measured against what was put in, taken out and matched, and its cost; wavelet-MAD beside it",
     "sharpen": "Sharpen beside kornia, ComfyUI's own way, an OpenCV loop, and a plain copy",
+    "bm3d": "BM3D beside the bm3d package and non-local means, still and across frames",
     "align": "every smoothing of a face track side by side, on real and rendered clips, and its time beside the published way",
     "upscale": "Real-ESRGAN's networks against the machine's limit, tiles, and the mouth alone",
+    "deblur": "Deblur beside scikit-image's Wiener and Richardson-Lucy, each at its best for the very picture",
     "lips": "Diff2Lip's samplers by evaluations and error, and the cost of one evaluation",
     "lips_generate": "Diff2Lip in clips: what shortcuts save and how far off they are, memory by length",
     "temporal": "flicker removal beside the plain average: flicker, speech kept, time",

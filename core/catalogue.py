@@ -13,7 +13,11 @@ from .lipsync.lip_json import read as read_lips
 from .lipsync.lip_sync import LipSync
 from .masked import Mask, Masked
 from .operation import Chain, Operation
+from .restore.bm3d.operation import BM3D
 from .restore.clahe.lbclahe import LBCLAHE
+from .restore.deblur.operation import Deblur
+from .restore.grain.add import AddGrain
+from .restore.grain.remove import RemoveGrain
 from .restore.sharpen import Sharpen
 from .settings import SettingError, known_settings, settings_of
 from .upscale.super_resolve import SuperResolve
@@ -22,8 +26,12 @@ from .video.temporal import TemporalConsistency
 
 OPERATIONS: dict[str, type[Operation]] = {
     "colormatch": ColorMatch,
+    "addgrain": AddGrain,
+    "bm3d": BM3D,
+    "deblur": Deblur,
     "frameadjust": FrameAdjust,
     "lbclahe": LBCLAHE,
+    "removegrain": RemoveGrain,
     "sharpen": Sharpen,
     "superresolve": SuperResolve,
     "temporalconsistency": TemporalConsistency,
@@ -31,9 +39,13 @@ OPERATIONS: dict[str, type[Operation]] = {
 """Every operation that can be named; the name is the class name in lower case."""
 
 _LEARNT = {
+    "addgrain": ("profile", "own", "where"),
+    "bm3d": ("measured",),
     "colormatch": LEARNT,
+    "deblur": ("measured", "picture"),
     "frameadjust": ("clip_mean",),
     "lbclahe": ("shots",),
+    "removegrain": ("profile",),
     "superresolve": ("region",),
 }
 """Entries of an operation's JSON that are no settings: a survey's find, a region. Such a class reads its own JSON, by `from_json`."""

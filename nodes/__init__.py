@@ -2,11 +2,14 @@
 from __future__ import annotations
 
 from .audio_encode import AudioEncode
+from .bm3d import BM3D
 from .clean_speech import CleanSpeech
 from .color_match import ColorMatch
 from .compare import Compare
+from .deblur import Deblur
 from .diff2lip_generate import Diff2LipGenerate
 from .export_speech_reference import ExportSpeechReference
+from .film_grain import FilmGrain
 from .frame_adjust import FrameAdjust
 from .inspect_arrays import InspectArrays
 from .lb_clahe import LBCLAHE
@@ -23,11 +26,14 @@ from .video_align import VideoAlign
 
 _DISPLAY_NAMES = {
     AudioEncode: "Audio Encode",
+    BM3D: "BM3D",
     CleanSpeech: "Clean Speech",
     Compare: "Compare",
     ColorMatch: "Color Match",
     Diff2LipGenerate: "Diff2Lip Generate",
+    Deblur: "Deblur",
     ExportSpeechReference: "Export Speech Reference",
+    FilmGrain: "Film Grain",
     FrameAdjust: "Frame Adjust",
     InspectArrays: "Inspect Arrays",
     LBCLAHE: "LB-CLAHE",

@@ -9,6 +9,9 @@ LIPS = "TALKIES_LIPS"
 OPS = "TALKIES_OPS"
 """A chain of frame operations (`core.operation.Chain`)."""
 
+GRAIN = "TALKIES_GRAIN"
+"""The grain of a clip (`core.restore.grain.profile.GrainProfile`)."""
+
 REPORT = "TALKIES_REPORT"
 """Named figures (`core.report.Report`)."""
 

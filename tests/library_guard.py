@@ -68,6 +68,7 @@ CV2 = {
     "split": Documented(IMAGES),
     "cvtColor": Documented(frozenset({U8, U16, F32})),
     "resize": Documented(IMAGES),
+    "matchTemplate": Documented(frozenset({U8, F32}), (2, 3)),
     "warpAffine": Documented(IMAGES),
     "warpPerspective": Documented(IMAGES),
     "remap": Documented(IMAGES),

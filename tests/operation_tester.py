@@ -216,4 +216,5 @@ class OperationTester:
 
 def _name(op: Operation) -> str:
     defaults = {s.name: s.default for s in settings_of(type(op))}
-    return ",".join(f"{k}={v}" for k, v in op.to_json().items() if k != "op" and v != defaults.get(k)) or "defaults"
+    shown = {k: "..." if isinstance(v, dict) else v for k, v in op.to_json().items()}
+    return ",".join(f"{k}={v}" for k, v in shown.items() if k != "op" and v != defaults.get(k)) or "defaults"

@@ -1,0 +1,1 @@
+"""Film grain: measured, taken out, put in, matched; AV1 tables."""
