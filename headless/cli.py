@@ -12,6 +12,7 @@ from . import (
     align,
     batch,
     compare_clips,
+    convert,
     demo,
     doctor,
     grain,
@@ -27,6 +28,7 @@ from . import (
 COMMANDS = (
     run,
     batch,
+    convert,
     render,
     align,
     paste,
