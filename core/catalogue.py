@@ -18,6 +18,7 @@ from .restore.clahe.lbclahe import LBCLAHE
 from .restore.deblur.operation import Deblur
 from .restore.grain.add import AddGrain
 from .restore.grain.remove import RemoveGrain
+from .restore.prior.deep_image_prior import DeepImagePrior
 from .restore.sharpen import Sharpen
 from .settings import SettingError, known_settings, settings_of
 from .upscale.super_resolve import SuperResolve
@@ -29,6 +30,7 @@ OPERATIONS: dict[str, type[Operation]] = {
     "addgrain": AddGrain,
     "bm3d": BM3D,
     "deblur": Deblur,
+    "deepimageprior": DeepImagePrior,
     "frameadjust": FrameAdjust,
     "lbclahe": LBCLAHE,
     "removegrain": RemoveGrain,
@@ -43,6 +45,7 @@ _LEARNT = {
     "bm3d": ("measured",),
     "colormatch": LEARNT,
     "deblur": ("measured", "picture"),
+    "deepimageprior": ("holes",),
     "frameadjust": ("clip_mean",),
     "lbclahe": ("shots",),
     "removegrain": ("profile",),

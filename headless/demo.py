@@ -18,6 +18,7 @@ from ..core.video.source import open_source
 from .builtin.folders import Folders
 from .demo_clip import DemoClip, demo_clip
 from .demo_face import steady_face
+from .demo_scratched import write_scratched
 from .run import run_workflow
 
 CLIP = "talkies_demo.mp4"
@@ -44,6 +45,7 @@ def main(options: argparse.Namespace) -> int:
     clip = demo_clip(options.seconds)
     print(f"1. making a talking clip of {len(clip.path)} frames ...", flush=True)
     source = write_clip(clip, folders.input)
+    write_scratched(clip.clean(0), folders.input)
     print(f"2. running example_workflows/{WORKFLOW} on it ...", flush=True)
     (made,) = run_workflow(root / "example_workflows" / WORKFLOW, folders)
     print("3. comparing with the truth ...", flush=True)

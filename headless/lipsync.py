@@ -113,7 +113,7 @@ def _draw(source: FrameSource, operation: LipSync, out: Path, audio: Audio) -> L
     """Draw from file to file; give the operation with what it learnt."""
     size = chunk_frames(source.info, 0, 1, operation.radius)
     if operation.needs_survey:
-        operation = operation.survey(((c.start, c.frames) for c in source.chunks(size)), node_progress("pilot", unit="step"))
+        operation = operation.survey(((c.start, c.frames) for c in source.chunks(size)), node_progress("pilot", unit="steps"))
     with create_sink(out, source.info, None, audio) as sink:
         render(source, sink, operation, size, node_progress("lips"))
     return operation

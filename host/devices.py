@@ -20,6 +20,15 @@ def compute_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def device_with_room(memory: int) -> torch.device:
+    """Give the device that networks run on, once ComfyUI's other models have made room there for so many bytes."""
+    device = compute_device()
+    management: Any = module("comfy.model_management")
+    if management and device.type != "cpu":
+        management.free_memory(memory, device)
+    return device
+
+
 def image_device() -> torch.device:
     """Give the device that IMAGE tensors travel on between nodes (the CPU, unless ComfyUI was told otherwise)."""
     management = module("comfy.model_management")

@@ -3,8 +3,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from PIL import Image
 from tqdm import tqdm
@@ -17,10 +16,18 @@ PERIOD = 0.1
 """Seconds between two updates of a bar. Older servers send one message an update; the cancel check runs at every call all the same."""
 
 
-_PREVIEW = 256  # px, the longest side
+PREVIEW = 512
+"""Longest side of a picture shown while a node works, px."""
 
 
-def node_progress(title: str, node_id: str | None = None, unit: str = "frame") -> Progress:
+class NodeProgress(Progress, Protocol):
+    """A progress that can show a picture as well."""
+
+    def picture(self, frame: Frame) -> None:
+        """Show a frame ``[H,W,C]`` on the node, where the host can."""
+
+
+def node_progress(title: str, node_id: str | None = None, unit: str = "frames") -> NodeProgress:
     """Give the progress for one run of a node.
 
     Inside ComfyUI every call checks for Cancel (and lets InterruptProcessingException pass); the bar moves and, where the server can
@@ -29,26 +36,22 @@ def node_progress(title: str, node_id: str | None = None, unit: str = "frame") -
     Args:
         title: what the terminal's bar is called.
         node_id: the node's id in the graph (hidden input UNIQUE_ID), for the text on the node.
-        unit: what is counted.
+        unit: what is counted, in the plural.
     """
     return _ComfyProgress(node_id, unit) if module("comfy.utils") else _TerminalProgress(title, unit)
-
-
-def preview_of(progress: Progress) -> Callable[[Frame], None] | None:
-    """Give what shows a picture ``[H,W,3]`` on the node with the next update of its bar; None where there is no place for one."""
-    return progress.show if isinstance(progress, _ComfyProgress) else None
 
 
 class _ComfyProgress:
     def __init__(self, node_id: str | None, unit: str) -> None:
         self._node_id, self._unit = node_id, unit
-        self._picture: Frame | None = None
         self._bar: Any = None
+        self._at = (0, 1)
         self._started = self._shown = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
         management: Any = module("comfy.model_management")
         management.throw_exception_if_processing_interrupted()
+        self._at = done, total
         now = time.monotonic()
         if done != total and now - self._shown < PERIOD:
             return
@@ -56,27 +59,26 @@ class _ComfyProgress:
         if self._bar is None:
             utils: Any = module("comfy.utils")
             self._bar = utils.ProgressBar(total)
-        picture, self._picture = self._picture, None
-        shown = None if picture is None else ("JPEG", Image.fromarray(to_uint8(picture)), _PREVIEW)
-        self._bar.update_absolute(done, total, shown)
+        self._bar.update_absolute(done, total)
         self._tell(done, total, now - self._started)
 
-    def show(self, picture: Frame) -> None:
-        """Keep a picture for the next update of the bar."""
-        self._picture = picture
+    def picture(self, frame: Frame) -> None:
+        if self._bar is not None:
+            shown = Image.fromarray(to_uint8(frame if frame.shape[2] == 3 else frame.repeat(3, 2)))
+            self._bar.update_absolute(*self._at, ("JPEG", shown, PREVIEW))
 
     def _tell(self, done: int, total: int, elapsed: float) -> None:
         server: Any = getattr(getattr(module("server"), "PromptServer", None), "instance", None)
         if self._node_id is None or not hasattr(server, "send_progress_text") or elapsed < 2 or not 0 < done <= total:
             return
         left = elapsed / done * (total - done)
-        text = f"{done} of {total}, {clock(left)} left" if done < total else f"{total} {self._unit}s in {clock(elapsed)}"
+        text = f"{done} of {total}, {clock(left)} left" if done < total else f"{total} {self._unit} in {clock(elapsed)}"
         server.send_progress_text(text, self._node_id)
 
 
 class _TerminalProgress:
     def __init__(self, title: str, unit: str) -> None:
-        self._title, self._unit = title, unit
+        self._title, self._unit = title, unit.removesuffix("s")
         self._bar: tqdm[Any] | None = None
 
     def __call__(self, done: int, total: int) -> None:
@@ -86,6 +88,9 @@ class _TerminalProgress:
         self._bar.update(done - self._bar.n)
         if done >= total:
             self._bar.close()
+
+    def picture(self, frame: Frame) -> None:
+        """Show nothing: a terminal has no place for it."""
 
 
 def clock(seconds: float) -> str:

@@ -7,6 +7,7 @@ from .clean_speech import CleanSpeech
 from .color_match import ColorMatch
 from .compare import Compare
 from .deblur import Deblur
+from .deep_image_prior import DeepImagePrior
 from .diff2lip_generate import Diff2LipGenerate
 from .export_speech_reference import ExportSpeechReference
 from .film_grain import FilmGrain
@@ -32,6 +33,7 @@ _DISPLAY_NAMES = {
     ColorMatch: "Color Match",
     Diff2LipGenerate: "Diff2Lip Generate",
     Deblur: "Deblur",
+    DeepImagePrior: "Deep Image Prior",
     ExportSpeechReference: "Export Speech Reference",
     FilmGrain: "Film Grain",
     FrameAdjust: "Frame Adjust",

@@ -40,7 +40,7 @@ class BM3D:
         if images is None:
             nothing = blocked("BM3D: no images are linked, so there are none to pass on. Link images, or use only the ops output.")
             return nothing, chain, nothing
-        frames, progress, started = to_frames(images, "BM3D: images"), node_progress("BM3D", node_id, "step"), time.monotonic()
+        frames, progress, started = to_frames(images, "BM3D: images"), node_progress("BM3D", node_id, "steps"), time.monotonic()
         measured = measured_noise([(0, frames)], operation.colour_space)
         if operation.needs_survey:
             operation = operation.with_noise(measured)

@@ -49,7 +49,7 @@ class Deblur:
         if images is None:
             nothing = blocked("Deblur: no images are linked, so there are none to pass on. Link images, or use only the ops output.")
             return nothing, chain, nothing, to_image(shown(point)[None])
-        frames, progress, started = to_frames(images, "Deblur: images"), node_progress("Deblur", node_id, "step"), time.monotonic()
+        frames, progress, started = to_frames(images, "Deblur: images"), node_progress("Deblur", node_id, "steps"), time.monotonic()
         measured = measured_noise([(0, frames)])
         if operation.needs_survey:
             operation = operation.with_noise(measured)

@@ -30,7 +30,7 @@ from ..core.video.sink import create_sink
 from ..host.blocker import blocked
 from ..host.devices import loaded, out_of_memory
 from ..host.folders import model_folders, temporary_folder
-from ..host.progress import node_progress, preview_of
+from ..host.progress import node_progress
 from ..host.video import open_video, video_from_file, video_from_frames
 from .form import MASK_IN, OPS_IN, OPS_OUT, InputTypes, appended, widgets
 from .names import LIPS, OPS, REPORT, SPEECH, TRACK, category
@@ -85,7 +85,7 @@ class Diff2LipGenerate:
     ) -> tuple[Any, ...]:
         if images is not None and video is not None:
             raise ValueError("Diff2Lip Generate: both images and video are linked; link one of them.")
-        progress = node_progress("Diff2Lip", node_id, "step")
+        progress = node_progress("Diff2Lip", node_id, "steps")
         sound, waveform, rate = _sound(audio, speech)
         names = {entry.name for entry in settings_of(LipSettings)}
         finish = FinishSettings(**{k: v for k, v in settings.items() if k not in names})
@@ -98,7 +98,7 @@ class Diff2LipGenerate:
         count = None if images is None else len(to_frames(images, "Diff2Lip Generate: images"))
         whole = lengthened(track, sound, length, count)
         working = replace(operation, track=whole.track, within=_extended(operation.within, whole), ledger=ledger,
-                          preview=preview_of(progress))
+                          preview=progress.picture)
         kept = fitted(waveform, rate, len(whole.order), track.fps)
         nothing = blocked("Diff2Lip Generate: link images for this output; of a video only the video output is made.")
         if images is not None:

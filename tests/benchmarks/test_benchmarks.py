@@ -83,3 +83,23 @@ def test_pictures_fill_their_size(modules, width, height):
         assert made.shape == (height, width, 3) and made.dtype == np.float32
         assert made.min() >= 0 and made.max() <= 1 and made.std() > 0.05
     assert np.array_equal(pictures.degraded(made), pictures.degraded(made))
+
+
+@pytest.mark.slow
+def test_prior_prints_its_tables_and_writes_its_figures(tmp_path):
+    parts = ("--part", "speed", "--part", "presets", "--part", "inpaint")
+    done = benchmark("prior", "--size", "64", *parts, "--picture", "camera", "--preset", "fast", "--repeat", "1",
+                     "--json", str(tmp_path / "figures.json"))
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["speed"]["published U-Net, AdamW"]["wall_ms"] > figures["speed"]["talkies hourglass"]["wall_ms"]
+    assert figures["presets"][0]["psnr"] > figures["presets"][0]["noisy"] + 3
+    assert figures["inpaint"][0]["psnr"] > 15 and "Navier-Stokes" in done.stdout
+
+
+def test_the_stop_of_a_finished_fit_is_that_of_the_rule():
+    from benchmarks.prior import stop_of
+    from talkies.core.restore.prior.fit import Plan
+
+    curve = (float("nan"),) * 11 + tuple(abs(i - 60) + 1.0 for i in range(11, 150))
+    assert stop_of(curve, Plan(1500, 0.01)) == (610, 710)

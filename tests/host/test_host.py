@@ -4,6 +4,7 @@ from __future__ import annotations
 import sys
 import types
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,7 +19,7 @@ class Interrupted(Exception):
 @pytest.fixture
 def fake_comfy(monkeypatch, tmp_path):
     """Stand-ins for ComfyUI's modules with the same names and calls; records what they were told."""
-    told = types.SimpleNamespace(updates=[], texts=[], loaded=[], interrupt=False)
+    told = types.SimpleNamespace(updates=[], texts=[], loaded=[], previews=[], freed=[], interrupt=False)
 
     class ProgressBar:
         def __init__(self, total):
@@ -26,6 +27,7 @@ def fake_comfy(monkeypatch, tmp_path):
 
         def update_absolute(self, value, total=None, preview=None):
             told.updates.append((value, total))
+            told.previews += [preview] if preview else []
 
     def throw():
         if told.interrupt:
@@ -45,6 +47,7 @@ def fake_comfy(monkeypatch, tmp_path):
     management = types.SimpleNamespace(
         throw_exception_if_processing_interrupted=throw, get_torch_device=lambda: torch.device("meta"), OOM_EXCEPTION=Interrupted,
         intermediate_device=lambda: torch.device("cpu"), unet_offload_device=lambda: torch.device("cpu"),
+        free_memory=lambda memory, device: told.freed.append((memory, device.type)),
         load_models_gpu=lambda models, memory_required=0: told.loaded.append((models, memory_required)))
     table = {"upscale_models": ([str(tmp_path / "up")], {".pth"})}
     paths = types.SimpleNamespace(folder_names_and_paths=table, models_dir=str(tmp_path / "models"),
@@ -82,6 +85,19 @@ class TestInsideComfyUI:
         now[0] += PERIOD / 2
         progress(26, 100)
         assert len(fake_comfy.texts) == 1
+
+    def test_a_picture_is_shown_where_the_bar_stands(self, fake_comfy, monkeypatch):
+        progress = node_progress("Op", "7", unit="steps")
+        progress.picture(np.zeros((4, 6, 3), np.float32))  # before the first update there is no bar to show it on
+        monkeypatch.setattr("talkies.host.progress.time.monotonic", lambda: 1e9)
+        progress(25, 100)
+        for channels in (3, 1):
+            progress.picture(np.full((4, 6, channels), 0.5, np.float32))
+        assert fake_comfy.updates[-1] == (25, 100)
+        assert [(kind, shown.size, shown.getpixel((0, 0))) for kind, shown, _ in fake_comfy.previews] == 2 * [("JPEG", (6, 4), (128,) * 3)]
+
+    def test_other_models_make_room(self, fake_comfy):
+        assert devices.device_with_room(5) == torch.device("meta") and fake_comfy.freed == [(5, "meta")]
 
     def test_a_new_model_folder_gets_its_extensions(self, fake_comfy):
         assert folders.model_folders("diff2lip")[0].name == "diff2lip"

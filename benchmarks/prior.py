@@ -1,0 +1,239 @@
+"""The deep image prior beside the published architecture and OpenCV: cost of a step, presets, the automatic stop, inpainting."""
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from skimage import data
+
+from talkies.core.arrays import from_uint8, to_image, to_uint8
+from talkies.core.masked import Mask
+from talkies.core.measure.image import psnr
+from talkies.core.progress import silent
+from talkies.core.restore.prior.deep_image_prior import DeepImagePrior
+from talkies.core.restore.prior.fit import PATIENT_FROM, Fit, Plan, fit
+from talkies.core.restore.prior.recipe import recipe
+from talkies.core.restore.prior.runtime import Runtime, best_device
+from talkies.core.restore.prior.stopping import PATIENCE, WINDOW, VarianceRule
+from talkies.core.restore.prior.target import Target
+
+from .prior_published import WideUNet
+from .timing import Way, machine, side_by_side, table
+
+PICTURES = ("astronaut", "camera", "coffee")
+PARTS = ("speed", "presets", "stop", "inpaint")
+
+
+def main(arguments: list[str]) -> dict[str, Any]:
+    """Print the tables of the chosen parts, and give their figures."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks prior", description=__doc__)
+    parser.add_argument("--part", action="append", choices=PARTS, help="what to measure; default: all, which takes most of an hour")
+    parser.add_argument("--picture", action="append", choices=PICTURES, help="default: all three")
+    parser.add_argument("--preset", action="append", choices=("fast", "balanced", "thorough"), help="default: fast and balanced")
+    parser.add_argument("--case", action="append", type=int, choices=range(len(CASES)), help="of the stop part; default: all ten")
+    parser.add_argument("--size", type=int, default=256, help="side of the pictures, px; default 256")
+    parser.add_argument("--repeat", type=int, default=5, help="steps of which the median counts; default 5")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    options = parser.parse_args(arguments)
+    print(f"Deep image prior, {options.size} px\n{machine()}, {torch.get_num_threads()} torch threads, {best_device()}\n")
+    made = {part: _PARTS[part](options) for part in options.part or PARTS}
+    if options.json:
+        options.json.write_text(json.dumps({"machine": machine(), "size": options.size, **made}, indent=1), encoding="utf-8")
+    return made
+
+
+def picture(name: str, size: int) -> Any:
+    """Give a photograph of scikit-image's wheel, its middle square shrunk to ``[size,size,C]``, 0..1."""
+    loaded = from_uint8(np.atleast_3d(getattr(data, name)()))
+    side = min(loaded.shape[:2])
+    top, left = ((n - side) // 2 for n in loaded.shape[:2])
+    cut = np.ascontiguousarray(loaded[top : top + side, left : left + side])
+    return np.atleast_3d(cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA))
+
+
+# --- faults --------------------------------------------------------------------------------------------------------------
+
+
+def gaussian(clean: Any, rng: np.random.Generator, sigma: float) -> Any:
+    """Add white noise of `sigma` steps of 255."""
+    return np.clip(clean + rng.normal(0, sigma / 255, clean.shape), 0, 1)
+
+
+def poisson(clean: Any, rng: np.random.Generator, peak: float) -> Any:
+    """Count photons, `peak` of them in white."""
+    return np.clip(rng.poisson(clean * peak) / peak, 0, 1)
+
+
+def salt_and_pepper(clean: Any, rng: np.random.Generator, share: float) -> Any:
+    """Set a share of the values to black or white."""
+    lost = rng.random(clean.shape)
+    return np.where(lost < share / 2, 0, np.where(lost > 1 - share / 2, 1, clean))
+
+
+def jpeg(clean: Any, rng: np.random.Generator, quality: float) -> Any:
+    """Pack as JPEG and back."""
+    flags = cv2.IMREAD_COLOR if clean.shape[2] == 3 else cv2.IMREAD_GRAYSCALE
+    _, packed = cv2.imencode(".jpg", to_uint8(clean), [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
+    return from_uint8(np.atleast_3d(cv2.imdecode(packed, flags)))
+
+
+def correlated(clean: Any, rng: np.random.Generator, sigma: float) -> Any:
+    """Add noise of `sigma` steps of 255 that was blurred by 1 px, as film grain is."""
+    noise = np.atleast_3d(cv2.GaussianBlur(rng.standard_normal(clean.shape), (0, 0), 1.0))
+    return np.clip(clean + noise * (sigma / 255 / noise.std()), 0, 1)
+
+
+CASES: tuple[tuple[str, Callable[..., Any], float], ...] = (
+    ("astronaut", gaussian, 25), ("camera", gaussian, 25), ("coffee", gaussian, 50), ("astronaut", poisson, 30), ("coffee", poisson, 60),
+    ("camera", salt_and_pepper, 0.05), ("astronaut", salt_and_pepper, 0.1), ("coffee", jpeg, 10), ("camera", jpeg, 20),
+    ("astronaut", correlated, 20),
+)
+"""Picture, fault and how strong it is."""
+
+
+# --- parts ---------------------------------------------------------------------------------------------------------------
+
+
+def _speed(options: argparse.Namespace) -> dict[str, Any]:
+    """Time one step of each network on one picture."""
+    device = best_device()
+    noisy = _tensor(gaussian(picture("astronaut", options.size), np.random.default_rng(0), 25)).to(device)
+    networks: dict[str, Any] = {"published U-Net, AdamW": _published_step(noisy)}
+    for name in ("hourglass", "deep_decoder", "zs_n2n"):
+        made = recipe("denoise", "balanced", name, 0, Plan(1, 0.0))
+        problem = made.problem(Target(noisy), 0, (0,), device)
+        optimiser = torch.optim.Adam(problem.network.parameters(), lr=made.plan.rate, fused=True)
+        networks[f"talkies {name}"] = _step(lambda problem=problem: problem.loss(0), optimiser)
+        networks[f"talkies {name}"].weights = sum(p.numel() for p in problem.network.parameters())
+    timed = side_by_side({name: Way(step, 1) for name, step in networks.items()}, options.repeat)
+    first = timed["published U-Net, AdamW"]
+    rows = [[name, f"{networks[name].weights:,}", f"{t.wall_ms:.0f}", f"{t.cpu_ms:.0f}", f"{first.wall_ms / t.wall_ms:.1f}",
+             f"{first.cpu_ms / t.cpu_ms:.1f}"] for name, t in timed.items()]
+    print(table(["one step", "weights", "ms", "CPU ms", "times quicker", "by CPU"], rows) + "\n")
+    return {name: {"wall_ms": t.wall_ms, "cpu_ms": t.cpu_ms} for name, t in timed.items()}
+
+
+class _step:  # noqa: N801  # a callable with its number of weights
+    def __init__(self, loss: Callable[[], torch.Tensor], optimiser: torch.optim.Optimizer) -> None:
+        self._loss, self._optimiser, self.weights = loss, optimiser, 0
+
+    def __call__(self) -> None:
+        self._optimiser.zero_grad(set_to_none=True)
+        loss = self._loss()
+        loss.backward()
+        self._optimiser.step()
+        float(loss.detach())
+
+
+def _published_step(noisy: torch.Tensor) -> _step:
+    torch.manual_seed(0)
+    network = WideUNet(noisy.shape[1]).to(noisy.device)
+    noise = 0.1 * torch.rand(1, 3, *noisy.shape[2:], device=noisy.device)
+    optimiser = torch.optim.AdamW(network.parameters(), 0.01, weight_decay=1e-4)
+    made = _step(lambda: torch.nn.functional.mse_loss(network(noise), noisy), optimiser)
+    made.weights = sum(p.numel() for p in network.parameters())
+    return made
+
+
+def _presets(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Denoise white noise of sigma 25 by each preset."""
+    found = []
+    for name in options.picture or PICTURES:
+        clean = picture(name, options.size)
+        noisy = gaussian(clean, np.random.default_rng(1234), 25).astype(np.float32)
+        for preset in options.preset or ("fast", "balanced"):
+            made = _run(DeepImagePrior(preset=preset), noisy, clean)
+            found.append({"picture": name, "preset": preset, "noisy": psnr(noisy, clean), **made})
+    print(table(["picture", "preset", "noisy dB", "dB", "best of", "steps", "s", "CPU s", "peak MB"], [
+        [f["picture"], f["preset"], f"{f['noisy']:.2f}", f"{f['psnr']:.2f}", str(f["best"]), str(f["iterations"]), f"{f['seconds']:.0f}",
+         f"{f['cpu']:.0f}", f"{f['memory'] / 1e6:.0f}"] for f in found]) + "\n")
+    return found
+
+
+def _run(operation: DeepImagePrior, frame: Any, clean: Any) -> dict[str, Any]:
+    fits: list[Fit] = []
+    watched = DeepImagePrior(**{k: v for k, v in operation.to_json().items() if k not in ("op", "holes")}, holes=operation.holes,
+                             runtime=Runtime(finished=lambda _, made: fits.append(made)))
+    cpu, wall = time.process_time(), time.perf_counter()
+    made = watched(frame[None])[0]
+    last = fits[-1]
+    return {"psnr": psnr(np.clip(made, 0, 1), clean), "best": last.best, "iterations": last.iterations, "ended": last.ended,
+            "seconds": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "memory": last.memory}
+
+
+def _stop(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Fit to the end of the balanced preset, and compare where the rule would have stopped with the best iterate there was."""
+    found = []
+    device = best_device()
+    made = recipe("denoise", "balanced", "hourglass", 0, Plan(1, 0.0, WINDOW, patience=10**9))
+    for number in options.case if options.case is not None else range(len(CASES)):
+        name, fault, strength = CASES[number]
+        clean = picture(name, options.size)
+        noisy = fault(clean, np.random.default_rng(number), strength).astype(np.float32)
+        curve: list[float] = []
+        problem = made.problem(Target(_tensor(noisy).to(device)), number, (0,), device)
+        cpu = time.process_time()
+        whole = fit(problem, made.plan, device, silent, each_check=lambda _, out, c=clean, at=curve: at.append(psnr(_array(out), c)))
+        stopped, end = stop_of(whole.variances, made.plan)
+        found.append({
+            "case": f"{name}, {fault.__name__} {strength:g}", "noisy": psnr(noisy, clean), "stopped": stopped, "end": end,
+            "psnr": curve[stopped // made.plan.every - 1], "oracle": max(curve), "oracle at": made.plan.every * (1 + int(np.argmax(curve))),
+            "last": curve[-1], "run": made.plan.iterations, "cpu": time.process_time() - cpu,
+            "variances": whole.variances, "curve": curve})
+        print(f"  {found[-1]['case']}: {found[-1]['psnr']:.2f} dB, oracle {found[-1]['oracle']:.2f}", flush=True)
+    rows = [[f["case"], f"{f['noisy']:.2f}", f"{f['psnr']:.2f}", str(f["stopped"]), str(f["end"]), f"{f['oracle']:.2f}",
+             str(f["oracle at"]), f"{f['last']:.2f}", f"{f['oracle'] - f['psnr']:.2f}"] for f in found]
+    print("\n" + table(["case", "noisy dB", "dB", "of step", "stopped at", "oracle dB", "at step", "last dB", "short by"], rows))
+    near = sum(f["oracle"] - f["psnr"] <= 0.3 for f in found)
+    print(f"{near} of {len(found)} within 0.3 dB of the best iterate of {made.plan.iterations}\n")
+    return found
+
+
+def stop_of(variances: tuple[float, ...], plan: Plan) -> tuple[int, int]:
+    """Give the step whose picture the rule takes with its own patience, and the step at which it stops, from a fit run to its end."""
+    rule = VarianceRule(plan.window, PATIENCE)
+    for number, variance in enumerate(variances, 1):
+        if math.isnan(variance):
+            continue
+        rule.add_variance(variance)
+        if rule.over and number * plan.every >= PATIENT_FROM * plan.iterations:
+            return plan.every * (rule.lowest + 1), plan.every * number
+    return plan.every * (rule.lowest + 1), plan.iterations
+
+
+def _inpaint(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Fill half of the pixels, lost at random, beside OpenCV's two ways."""
+    found = []
+    for name in options.picture or PICTURES:
+        clean = picture(name, options.size)
+        lost = np.random.default_rng(7).random(clean.shape[:2]) < 0.5
+        holed = np.where(lost[..., None], 0, clean).astype(np.float32)
+        peers = {}
+        for way, flag in (("telea", cv2.INPAINT_TELEA), ("navier-stokes", cv2.INPAINT_NS)):
+            peers[way] = psnr(from_uint8(np.atleast_3d(cv2.inpaint(to_uint8(holed), lost.astype(np.uint8), 3, flag))), clean)
+        for preset in options.preset or ("fast", "balanced"):
+            operation = DeepImagePrior(task="inpaint", preset=preset, holes=Mask(lost[None].astype(np.float32)))
+            found.append({"picture": name, "preset": preset, **peers, **_run(operation, holed, clean)})
+    print(table(["half the pixels lost", "preset", "Telea dB", "Navier-Stokes dB", "talkies dB", "more than the better", "s", "CPU s"], [
+        [f["picture"], f["preset"], f"{f['telea']:.2f}", f"{f['navier-stokes']:.2f}", f"{f['psnr']:.2f}",
+         f"{f['psnr'] - max(f['telea'], f['navier-stokes']):+.2f}", f"{f['seconds']:.0f}", f"{f['cpu']:.0f}"] for f in found]) + "\n")
+    return found
+
+
+def _tensor(frame: Any) -> torch.Tensor:
+    return to_image(frame.astype(np.float32)).permute(2, 0, 1)[None].contiguous()
+
+
+def _array(picture: torch.Tensor) -> Any:
+    return np.asarray(picture[0].permute(1, 2, 0).clamp(0, 1).cpu())
+
+
+_PARTS = {"speed": _speed, "presets": _presets, "stop": _stop, "inpaint": _inpaint}

@@ -1,0 +1,155 @@
+"""One frame, tile by tile: from an array to a fitted picture and back."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...arrays import Frame, as_float32, to_frames, to_image
+from ...operation import resized
+from ...progress import Progress, part
+from ...settings import SettingError
+from .chain import TileWeights
+from .fit import Fit, FitError, fit
+from .recipe import WARM_SHARE, Recipe
+from .runtime import Precision, Runtime, half_precision
+from .target import Loss, Target
+from .tiles import Mosaic, Tile, tiles
+
+
+@dataclass(frozen=True)
+class FrameFitter:
+    """Fits frames of any size.
+
+    Attributes:
+        recipe: the network and how it is fitted.
+        factor: how many times larger the result is.
+        luma: weight of errors in brightness.
+        chroma: weight of errors in colour.
+        loss: how errors are counted.
+        seed: of everything random.
+        tile: longest side of a tile, px of the source.
+        overlap: of tiles, px of the source.
+        precision: what to compute in.
+        runtime: where it runs and who looks on.
+    """
+
+    recipe: Recipe
+    factor: int
+    luma: float
+    chroma: float
+    loss: Loss
+    seed: int
+    tile: int
+    overlap: int
+    precision: Precision
+    runtime: Runtime
+
+    def __call__(
+        self, frame: Frame, missing: Frame | None, index: int, before: TileWeights | None, progress: Progress
+    ) -> tuple[Frame, TileWeights]:
+        """Fit one frame.
+
+        Args:
+            frame: ``[H,W,C]``, C = 1 or 3.
+            missing: ``[H,W]``, above 0 where pixels are to be filled: 1 takes the fitted picture, between the two are blended.
+            index: its place in the clip.
+            before: the weights of the frame to start from.
+            progress: told of iterations over all tiles.
+
+        Returns:
+            The picture ``[H*factor,W*factor,C]``, and the weights of its tiles.
+
+        Raises:
+            SettingError: a tile has holes and nothing else.
+            FitError: a fit went to infinity, or memory ran out.
+        """
+        if missing is not None and not (missing > 0).any():
+            progress(1, 1)
+            return frame.copy(), before or (None,)
+        height, width, channels = frame.shape
+        low, high = min(0.0, float(frame.min())), max(1.0, float(frame.max()))
+        cover = tiles(height, width, self.tile, self.overlap)
+        mosaic = Mosaic(height, width, channels, self.factor, self.overlap)
+        so_far = self.enlarged(frame) if self.runtime.preview else None
+        weights = []
+        for number, tile in enumerate(cover):
+            steps = part(progress, number, len(cover))
+            start = before[number] if before is not None and len(before) == len(cover) else None
+            holes = None if missing is None else tile.of(missing) > 0
+            if holes is not None and not holes.any():
+                mosaic.lay(tile, tile.of(frame))
+                weights.append(start)
+                steps(1, 1)
+                continue
+            if holes is not None and holes.all():
+                raise SettingError(f"DeepImagePrior: in frame {index} {_where(tile, len(cover))} is to be filled, so there is nothing to "
+                                   f"fill it from. {'Make the mask smaller' if len(cover) == 1 else 'Choose a larger tile'}.")
+            made = self._fit(tile, frame, holes, (index, number), start, (low, high), so_far, steps)
+            mosaic.lay(tile, _array(made.picture, low, high))
+            weights.append(made.weights)
+            if self.runtime.finished:
+                self.runtime.finished(index, made)
+        picture = mosaic.picture()
+        if missing is not None:
+            share = missing[..., None]
+            picture = np.where(share >= 1, picture, np.where(share <= 0, frame, frame + share * (picture - frame)))
+        return as_float32(picture), tuple(weights)
+
+    def _fit(
+        self, tile: Tile, frame: Frame, holes: Any, place: tuple[int, int], start: Any, span: tuple[float, float], so_far: Frame | None,
+        progress: Progress,
+    ) -> Fit:
+        device = self.runtime.device()
+        recipe = self.recipe
+        if start is not None:
+            fewer = max(recipe.plan.every * recipe.plan.window, round(recipe.plan.iterations * WARM_SHARE))
+            recipe = replace(recipe, plan=replace(recipe.plan, iterations=min(fewer, recipe.plan.iterations)))
+        # A tensor made in inference mode could not be fitted to.
+        with torch.inference_mode(False):
+            picture = ((_tensor(tile.of(frame)) - span[0]) / (span[1] - span[0])).to(device)
+            known = None if holes is None else _tensor((~holes).astype(np.float32)[..., None]).to(device)
+            target = Target(picture, known, self.factor, self.luma, self.chroma, self.loss)
+            problem = recipe.problem(target, self.seed, place, device)
+        if start is not None:
+            problem.network.load_state_dict(start)
+        try:
+            return fit(problem, recipe.plan, device, progress, half_precision(self.precision, device), self._watch(tile, so_far, span))
+        except (torch.cuda.OutOfMemoryError, MemoryError) as error:
+            raise FitError(f"DeepImagePrior: memory ran out with a tile of {picture.shape[3]}x{picture.shape[2]} px; set tile to "
+                           f"{max(64, self.tile * self.factor // 2)}.") from error
+
+    def _watch(self, tile: Tile, so_far: Frame | None, span: tuple[float, float]) -> Callable[[int, torch.Tensor], None] | None:
+        preview, f = self.runtime.preview, self.factor
+        if preview is None or so_far is None:
+            return None
+
+        def show(step: int, picture: torch.Tensor) -> None:
+            so_far[tile.top * f : tile.bottom * f, tile.left * f : tile.right * f] = _array(picture.cpu(), *span)
+            preview(so_far)
+
+        return show
+
+    def enlarged(self, frame: Frame) -> Frame:
+        """Give a copy of a frame ``[H,W,C]`` at the size of the result, by linear interpolation."""
+        height, width = (side * self.factor for side in frame.shape[:2])
+        planes = [resized(as_float32(frame[..., c]), height, width) for c in range(frame.shape[2])]
+        return np.stack(planes, -1)
+
+
+def _where(tile: Tile, count: int) -> str:
+    return "all" if count == 1 else f"all of rows {tile.top} to {tile.bottom}, columns {tile.left} to {tile.right}"
+
+
+def _tensor(part_of_frame: Frame) -> torch.Tensor:
+    """Give ``[h,w,C]`` as ``[1,C,h,w]``, a tensor of its own memory."""
+    return to_image(part_of_frame.copy()).permute(2, 0, 1)[None].contiguous()
+
+
+def _array(picture: torch.Tensor, low: float, high: float) -> Frame:
+    """Give ``[1,C,h,w]`` as ``[h,w,C]``, in the frame's own range."""
+    made: Frame = to_frames(picture.permute(0, 2, 3, 1))[0]
+    return made if (low, high) == (0.0, 1.0) else made * np.float32(high - low) + np.float32(low)
