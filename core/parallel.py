@@ -17,13 +17,19 @@ from .progress import Progress, silent
 _lock = threading.Lock()
 _inside = 0
 _threads_before = 0
+_limit: int | None = None
 
 
 def worker_count() -> int:
     """Count the processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return there if _limit is None else min(there, _limit)
+
+
+def limit_workers(count: int | None) -> None:
+    """Let this process use no more processors than `count` from now on, where others work beside it; None takes the limit away."""
+    global _limit
+    _limit = None if count is None else max(1, count)
 
 
 @contextmanager

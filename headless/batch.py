@@ -11,13 +11,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
-from .builtin import Folders, builtin_nodes
-from .client import shown_files
-from .execute import execute
+from .cluster import add_options
+from .cluster_batch import on_cluster
 from .fleet import Fleet
-from .jobs import Done, Job, Record, collect, find_jobs, prompt_for, table
-from .object_info import object_info
+from .here import run_job
+from .jobs import Done, Job, Record, collect, find_jobs, table
 from .prompt import WorkflowError
 from .run import prepare
 from .workflow import load_workflow
@@ -37,11 +35,14 @@ def add_parser(commands: Any) -> None:
                         help="run them on this ComfyUI server; of several, each job goes to the one with the shortest queue, and to "
                              "another one when it dies")
     parser.add_argument("--again", action="store_true", help="do everything again")
+    add_options(parser)
     parser.set_defaults(call=main)
 
 
 def main(options: argparse.Namespace) -> int:
     """Run the command; the exit status is 1 when any job failed."""
+    if options.server and options.engine == "ray":
+        raise WorkflowError("--server and --engine ray are two ways to many machines; leave one of them out.")
     jobs = find_jobs(options.input)
     options.output.mkdir(parents=True, exist_ok=True)
     record = Record.opened(options.output, {"workflow": load_workflow(options.workflow), "set": options.overrides})
@@ -60,6 +61,8 @@ def main(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix=".talkies-", dir=options.output) as work:
         if options.server:
             _on_servers(missing, options, Path(work), tell)
+        elif options.engine == "ray":
+            on_cluster(missing, options, Path(work), tell)
         else:
             _here(missing, options, Path(work), tell)
     failed = [done for done in results if done.error]
@@ -74,14 +77,8 @@ def _here(jobs: Sequence[Job], options: argparse.Namespace, work: Path, tell: Ca
     for number, job in enumerate(jobs):
         started = time.monotonic()
         folder = work / str(number)
-        folders = Folders(options.input, folder / "output", folder / "temp", allow_paths=True)
         try:
-            classes = {**builtin_nodes(folders), **NODE_CLASS_MAPPINGS}
-            definitions = object_info(classes, NODE_DISPLAY_NAME_MAPPINGS)
-            prompt, extra = prepare(options.workflow, definitions, options.overrides)
-            absolute = Job(job.video.resolve(), job.audio and job.audio.resolve())
-            outputs = execute(prompt_for(prompt, absolute, definitions), classes, extra_pnginfo=extra)
-            made = [folders.path_of(shown) for shown in shown_files(outputs) if shown["type"] == "output"]
+            made = run_job(job, options.workflow, options.overrides, options.input, folder)
             done = Done(job, collect(job, made, options.output), "", time.monotonic() - started)
         except Exception as error:  # noqa: BLE001  one bad file does not stop the rest; the table and the exit status tell of it
             done = Done(job, (), str(error) or type(error).__name__, time.monotonic() - started)

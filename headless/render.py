@@ -11,18 +11,21 @@ from ..core.arrays import Frames
 from ..core.catalogue import OPERATIONS, parse_operation
 from ..core.measure.statistics import FrameStatistics, frame_statistics, joined
 from ..core.operation import Chain
+from ..core.progress import Progress
 from ..core.settings import settings_of
 from ..core.video.audio_copy import CopyAudio
 from ..core.video.clip import FrameSource, VideoError
 from ..core.video.encoding import CONTAINERS, Encoding
 from ..core.video.foresee import foresee
-from ..core.video.memory import chunk_frames
+from ..core.video.memory import MIB_A_PROCESSOR, chunk_frames
 from ..core.video.render import render, rendered_info
 from ..core.video.resume import Job, frame_count, render_resumable
 from ..core.video.sink import create_sink
 from ..core.video.source import FileSource, open_source
 from ..core.video.stills import require_folder
 from ..host.progress import node_progress
+from .cluster import add_options, connected
+from .cluster_render import ray_renderer
 
 
 def add_parser(commands: Any) -> None:
@@ -45,8 +48,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--memory", type=int, default=0, metavar="MIB", help="for the frames at work; default: 128 for each processor")
     parser.add_argument("--resume", action="store_true",
                         help="work in segments of ten seconds and keep the finished ones, so that the same command goes on after an "
-                             "interruption; the file is the same bits either way")
+                             "interruption; the file is the same bits either way. --engine ray always does")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the figures of the run and of every frame before and after")
+    add_options(parser)
     parser.set_defaults(call=main)
 
 
@@ -57,14 +61,15 @@ def main(options: argparse.Namespace) -> int:
     started = time.monotonic()
     with open_source(options.input, options.fps) as source:
         info = rendered_info(source.info, chain)
-        size = chunk_frames(source.info, options.memory, chain.scale, chain.radius)
+        memory = options.memory or (MIB_A_PROCESSOR * options.worker_cpus if options.engine == "ray" else 0)
+        size = chunk_frames(source.info, memory, chain.scale, chain.radius)
         encoding, progress = _encoding(options), node_progress(options.output.name)
         audio = CopyAudio(options.input) if isinstance(source, FileSource) else None
         print(foresee(source.info, chain, size, encoding), flush=True)
-        if options.resume:
+        if options.resume or options.engine == "ray":
             job = Job(source, chain, _resumable(options, source, encoding), size)
             frames = frame_count(source)
-            taken = render_resumable(job, options.input, options.output, frames, audio, progress)
+            taken = _by_segments(job, frames, audio, progress, options)
             print(f"{taken} of {frames} frames were there from an earlier run." if taken else "Nothing was there from an earlier run.")
         else:
             with create_sink(options.output, info, encoding, audio) as sink:
@@ -97,16 +102,26 @@ class Watched:
         return joined(self._parts).report(title).to_json()
 
 
+def _by_segments(job: Job, frames: int, audio: CopyAudio | None, progress: Progress, options: argparse.Namespace) -> int:
+    """Render segment by segment, here or on a cluster; give the frames that were there from an earlier run."""
+    if options.engine == "local":
+        return render_resumable(job, options.input, options.output, frames, audio, progress)
+    with connected(options.address) as ray:
+        renderer = ray_renderer(ray, options, options.input, options.output)
+        return render_resumable(job, options.input, options.output, frames, audio, progress, renderer)
+
+
 def _resumable(options: argparse.Namespace, source: FrameSource, encoding: Encoding | None) -> Encoding:
     """Refuse what cannot be done by segments.
 
     Raises:
         VideoError: input or output is no video file, or the figures of every frame are asked for as well.
     """
+    by = "--engine ray" if options.engine == "ray" else "--resume"
     if encoding is None or not isinstance(source, FileSource):
-        raise VideoError(f"--resume renders a video file into a video file; here {options.input.name} goes into {options.output.name}.")
+        raise VideoError(f"{by} renders a video file into a video file; here {options.input.name} goes into {options.output.name}.")
     if options.report:
-        raise VideoError("--report looks at every frame in one go, --resume does not; leave one of them out.")
+        raise VideoError(f"--report looks at every frame in one go, {by} does not; leave one of them out.")
     encoding.check_file(options.output)
     require_folder(options.output)
     return encoding

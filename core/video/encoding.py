@@ -152,7 +152,8 @@ class Encoding:
         if self.codec == "h265":
             # x265 (as built into PyAV 14 to 18) writes past its memory when it looks ahead in frames below 56x56 px, and the process dies.
             ahead = ":rc-lookahead=0:bframes=0" if min(info.width, info.height) < 64 else ""
-            return {"crf": quality, "preset": _PRESETS[self.speed], "x265-params": f"log-level=error{ahead}"}
+            # Without info=0 the header names the processor and its threads, and pieces made on two machines could not be joined.
+            return {"crf": quality, "preset": _PRESETS[self.speed], "x265-params": f"log-level=error:info=0{ahead}"}
         if self.codec == "vp9":
             # An alternate reference frame has no alpha of its own, so libvpx refuses the two together.
             alpha = {"auto-alt-ref": "0"} if self.pixel_format_for(info).startswith("yuva") else {}

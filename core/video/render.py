@@ -52,7 +52,7 @@ def render(
     """
     announced = source.info.frames or 0
     if operation.needs_survey:
-        operation = operation.survey(_Frames(source, size), progress)
+        operation = operation.survey(NumberedFrames(source, size), progress)
     times: list[int] = []
     reached = 0
 
@@ -98,11 +98,13 @@ def render(
     return reached
 
 
-class _Frames:
-    """The numbered frames of a source, from the beginning each time they are asked for."""
+class NumberedFrames:
+    """The numbered frames of a source, from the beginning each time they are asked for: a chain walks them once for each survey."""
 
     def __init__(self, source: FrameSource, size: int) -> None:
+        """Take the source, and how many frames a run has."""
         self._source, self._size = source, size
 
     def __iter__(self) -> Iterator[Numbered]:
+        """Begin at the first frame."""
         return ((chunk.start, chunk.frames) for chunk in self._source.chunks(self._size))

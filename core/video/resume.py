@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from .audio_copy import Audio
 from .clip import FrameSource, VideoError
 from .encoding import Encoding
 from .join import join
+from .render import NumberedFrames
 from .segments import Segment, render_segment, segment_length, segments_of
 from .video_file import FileSource
 
@@ -25,8 +26,8 @@ _log = logging.getLogger(__name__)
 MANIFEST = "manifest.json"
 _EDGE = 2**20  # bytes of a file's beginning and end that stand for it, with its size
 
-Renderer = Callable[[Sequence[Segment], Callable[[Segment, Path, tuple[int, ...]], None], Progress], None]
-"""Renders segments in any order, wherever it likes, and reports each finished file with the times of its frames."""
+Finished = Callable[[Segment, Path, tuple[int, ...]], None]
+"""Told of a finished segment: its file in the folder of pieces, and when each of its frames is shown."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class Job:
         encoding = {name: getattr(self.encoding, name) for name in ("codec", "quality", "speed", "pixel_format")}
         return {"source": source_name, "fingerprint": fingerprint, "operation": self.operation.to_json(), "encoding": encoding,
                 "frames a segment": length}
+
+
+Renderer = Callable[[Job, Sequence[Segment], Finished, Progress], None]
+"""Renders segments of a job, whose operation is surveyed, in any order and wherever it likes, and reports each finished file."""
 
 
 def fingerprint(path: Path) -> str:
@@ -69,6 +74,11 @@ def frame_count(source: FrameSource) -> int:
 def pieces_folder(path: Path) -> Path:
     """Give the hidden folder beside an output in which its segments are kept until they are joined."""
     return path.with_name(f".{path.name}.talkies")
+
+
+def piece_path(folder: Path, segment: Segment, suffix: str) -> Path:
+    """Give the file of a segment in that folder."""
+    return folder / f"{segment.index:06}{suffix}"
 
 
 def render_resumable(
@@ -115,7 +125,7 @@ def render_resumable(
     if missing:
         surveyed = _surveyed(job, tell)
         suffix = path.suffix.lower()
-        (renderer or _one_by_one(surveyed, folder, suffix))(missing, finished, tell)
+        (renderer or _one_by_one(folder, suffix))(surveyed, missing, finished, tell)
     pieces, times = manifest.whole(segments)
     join(pieces, times, job.source.info.time_base, path, audio)
     shutil.rmtree(folder)
@@ -125,16 +135,14 @@ def render_resumable(
 def _surveyed(job: Job, progress: Progress) -> Job:
     if not job.operation.needs_survey:
         return job
-    clip = ((chunk.start, chunk.frames) for chunk in job.source.chunks(job.size))
-    return Job(job.source, job.operation.survey(clip, progress), job.encoding, job.size)
+    return replace(job, operation=job.operation.survey(NumberedFrames(job.source, job.size), progress))
 
 
-def _one_by_one(job: Job, folder: Path, suffix: str) -> Renderer:
-    def render_all(missing: Sequence[Segment], finished: Callable[[Segment, Path, tuple[int, ...]], None], progress: Progress) -> None:
+def _one_by_one(folder: Path, suffix: str) -> Renderer:
+    def render_all(job: Job, missing: Sequence[Segment], finished: Finished, progress: Progress) -> None:
         done = 0
         for segment in missing:
-            piece = folder / f"{segment.index:06}{suffix}"
-
+            piece = piece_path(folder, segment, suffix)
             times = render_segment(job.source, job.operation, segment, piece, job.encoding, job.size, _after(progress, done))
             finished(segment, piece, times)
             done += segment.stop - segment.start

@@ -35,7 +35,9 @@ class FileSink(FrameSink):
     count in milliseconds). Colour tags and sample aspect are those of `info`; frames are upright, so no rotation is written.
     """
 
-    def __init__(self, path: str | PathLike[str], info: ClipInfo, encoding: Encoding | None = None, audio: Audio | None = None) -> None:
+    def __init__(
+        self, path: str | PathLike[str], info: ClipInfo, encoding: Encoding | None = None, audio: Audio | None = None, threads: int = 0
+    ) -> None:
         """Prepare; nothing is written before the ``with`` block begins.
 
         Args:
@@ -43,6 +45,7 @@ class FileSink(FrameSink):
             info: size, rate, time base, colour, aspect and alpha of the frames to come; depth and pixel format of their source.
             encoding: how; by the suffix when not given.
             audio: `CopyAudio` or `EncodeAudio`.
+            threads: of the encoder; H.264 and H.265 come out as other bits with another number. 0 is what suits this machine.
 
         Raises:
             VideoError: the folder is missing, or the container does not hold the codec.
@@ -52,7 +55,7 @@ class FileSink(FrameSink):
         self.encoding = encoding or Encoding.for_file(self._path)
         self.encoding.check_file(self._path)
         require_folder(self._path)
-        self._audio = audio
+        self._audio, self._threads = audio, threads
         self._partial = partial_path(self._path)
         self._container: OutputContainer | None = None
         self._stream: Any = None
@@ -78,7 +81,7 @@ class FileSink(FrameSink):
             context = stream.codec_context
             context.time_base = stream.time_base = _c_fraction(info.time_base)
             context.sample_aspect_ratio = _c_fraction(info.sample_aspect)
-            context.thread_type = "AUTO"
+            context.thread_type, context.thread_count = "AUTO", self._threads
             rgb = layout.model == "rgb"
             context.color_range, context.colorspace = (2, 0) if rgb else (info.colour.range, info.colour.matrix or 2)
             context.color_primaries, context.color_trc = info.colour.primaries, info.colour.transfer

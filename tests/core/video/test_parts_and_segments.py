@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from talkies.core.operation import Operation, run
+from talkies.core.operation import Chain, Operation, run
 from talkies.core.restore.sharpen import Sharpen
 from talkies.core.video.clip import Chunk, VideoError
 from talkies.core.video.encoding import Encoding
 from talkies.core.video.resume import MANIFEST, Job, frame_count, pieces_folder, render_resumable
-from talkies.core.video.segments import segment_length, segments_of
+from talkies.core.video.segments import ENCODER_THREADS, render_segment, segment_length, segments_of
 from talkies.core.video.sink import create_sink
 from talkies.core.video.source import BatchSource, FileSource
 
@@ -191,7 +191,7 @@ def test_another_job_does_not_take_over_its_segments(clips, tmp_path):
 def test_a_lost_segment_is_named_and_nothing_gets_the_final_name(clips, tmp_path):
     path = tmp_path / "out.mp4"
 
-    def forgetful(missing, finished, progress):
+    def forgetful(job, missing, finished, progress):
         """Render nothing."""
 
     with FileSource(clips["a.mp4"]) as source, pytest.raises(VideoError, match="Segments 0, 1, 2, 3, 4 were not rendered"):
@@ -205,3 +205,59 @@ def test_the_manifest_is_readable_json(clips, tmp_path):
         render_to(path, clips["a.mp4"], Sharpen(), stop_after=12)
     stored = json.loads((pieces_folder(path) / MANIFEST).read_text(encoding="utf-8"))
     assert stored["job"]["operation"]["op"] == "sharpen" and list(stored["segments"]) == ["0"]
+
+
+class Brighter(Operation):
+    """Learns the clip's mean by a survey, and adds it."""
+
+    def __init__(self, mean=None):
+        object.__setattr__(self, "mean", mean)
+
+    @property
+    def needs_survey(self):
+        return self.mean is None
+
+    def survey(self, clip, progress=lambda done, total: None):
+        return Brighter(float(np.mean([frames.mean() for _, frames in clip])))
+
+    def apply(self, frames, start, progress):
+        return frames + np.float32(self.mean)
+
+    def to_json(self):
+        return {"op": "brighter"}
+
+
+def test_every_link_of_a_chain_surveys_the_clip_before_its_segments_are_rendered(clips, tmp_path):
+    path = tmp_path / "out.mkv"
+    seen = []
+
+    def renderer(job, missing, finished, progress):
+        seen.append(job.operation)
+        raise Interrupted
+
+    with FileSource(clips["a.mp4"]) as source, pytest.raises(Interrupted):
+        job = Job(source, Chain((Brighter(), Brighter())), Encoding("ffv1"), 4)
+        render_resumable(job, clips["a.mp4"], path, COUNT, renderer=renderer)
+    first, second = (link.mean for link in seen[0].operations)
+    assert first > 0 and second == pytest.approx(2 * first, rel=0.2)
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265", "vp9"])
+def test_a_segment_is_the_same_bits_whatever_the_machine(clips, tmp_path, monkeypatch, codec):
+    made = []
+    for processors in (1, 7):
+        monkeypatch.setattr("talkies.core.parallel.worker_count", lambda n=processors: n)
+        with FileSource(clips["a.mp4"]) as source:
+            path = tmp_path / f"{processors}.mkv"
+            render_segment(source, Sharpen(), segments_of(COUNT, 20)[1], path, Encoding(codec), 4)
+            made.append(path)
+    packets = []
+    for path in made:
+        with av.open(str(path)) as container:
+            header = bytes(container.streams.video[0].codec_context.extradata or b"")
+            packets.append((header, [bytes(p) for p in container.demux(video=0) if p.size]))
+            text = b"".join([header, *packets[-1][1]])
+            if codec == "h264":
+                assert b" threads=%d " % ENCODER_THREADS in text  # x264 writes down what it was told
+            assert b"cpuid" not in text and b"numa-pools" not in text  # what x265 would write down of the machine
+    assert packets[0] == packets[1]
