@@ -60,7 +60,7 @@ def seen(request, server):
     """All that one visit of the page found."""
     pictures = os.environ.get("TALKIES_SCREENSHOTS", "")
     visit = subprocess.run([str(NODE), str(HERE / "browser.mjs"), server.url, request.param, "ComfyUI-Talkies", ",".join(QUICK), pictures],
-                           capture_output=True, text=True, timeout=900, env={**os.environ, "CHROMIUM": str(CHROMIUM)})
+                           capture_output=True, text=True, timeout=1500, env={**os.environ, "CHROMIUM": str(CHROMIUM)})
     assert visit.returncode == 0, visit.stdout[-2000:] + visit.stderr[-4000:] + server.log[-2000:]
     return json.loads(visit.stdout.splitlines()[-1])
 
