@@ -5,6 +5,7 @@ import argparse
 import base64
 import html
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,7 @@ def page(title: str, report: Report, moments: Moments) -> str:
     sides = "before", "after", "difference"
     pictures = [{"frame": index, **{side: _address("image/jpeg", jpeg) for side, jpeg in zip(sides, jpegs, strict=True)}}
                 for index, jpegs in moments.kept.items()]
-    chart = _address("text/javascript", (_PARTS / "chart.js").read_bytes())
-    view = (_PARTS / "compare_view.js").read_text(encoding="utf-8").replace('"./chart.js"', json.dumps(chart))
+    view = _script("compare_view.js")
     shown = json.dumps({"moments": pictures, "report": report.to_json()}).replace("</", "<\\/")
     rows = "".join(f"<tr><td>{html.escape(name)}</td><td>{html.escape(f'{v:.4g}' if isinstance(v, float) else str(v))}</td></tr>"
                    for name, v in report.figures.items())
@@ -83,6 +83,12 @@ const shown = JSON.parse(document.getElementById("comparison").textContent);
 document.getElementById("view").append(compareView(document, shown.moments, shown.report));
 </script></body></html>
 """
+
+
+def _script(name: str) -> str:
+    """Give a module of the panels with all that it imports inside it."""
+    text = (_PARTS / name).read_text(encoding="utf-8")
+    return re.sub(r'(?<=from )"\./(\w+\.js)"', lambda found: json.dumps(_address("text/javascript", _script(found[1]).encode())), text)
 
 
 def _address(kind: str, content: bytes) -> str:

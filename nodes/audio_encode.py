@@ -6,14 +6,18 @@ from typing import Any
 
 from ..core.arrays import to_frames, to_image, to_waveform, to_waveform_tensor
 from ..core.audio.context import BORDERS
+from ..core.audio.heat import mel_heat, mel_ticks
 from ..core.audio.mel import PRESETS, mel_spectrogram
 from ..core.audio.spectrogram import spectrogram_picture
 from ..core.audio.windows import frame_rate
+from ..core.video.moments import jpeg
 from ..host.folders import model_names
+from ..host.previews import save_previews, save_sound
 from ..host.progress import node_progress
 from ..host.speech import FOLDER, NO_CHECKPOINT, encode_speech
 from .form import InputTypes
 from .names import REPORT, SPEECH, category
+from .panel import with_panel
 
 
 class AudioEncode:
@@ -63,15 +67,20 @@ class AudioEncode:
     def run(
         self, audio: dict[str, Any], mode: str, checkpoint: str, fps: float, border: str, frame_count: int, preset: str = "standard",
         images: Any = None, features: str = "", node_id: str | None = None,
-    ) -> tuple[Any, ...]:
+    ) -> dict[str, Any]:
         waveform, rate = to_waveform(audio["waveform"]), int(audio["sample_rate"])
         frames = frame_count or (None if images is None else len(to_frames(images, finite=False)))
         speech, report = encode_speech(
             waveform, rate, mode=mode, checkpoint=checkpoint, fps=frame_rate(fps), border=border, frames=frames, preset=preset,
             features=Path(features) if features else None, progress=node_progress("Audio Encode", node_id))
-        shown = PRESETS[preset]
-        mel = speech.mel if preset == "standard" else mel_spectrogram(waveform, rate, shown)
-        title = (f"{shown.name}: {shown.bands} bands, {shown.sample_rate} Hz, {mel.shape[1]} columns; "
+        kind = PRESETS[preset]
+        mel = speech.mel if preset == "standard" else mel_spectrogram(waveform, rate, kind)
+        title = (f"{kind.name}: {kind.bands} bands, {kind.sample_rate} Hz, {mel.shape[1]} columns; "
                  f"{mode}, {speech.frames} frames at {fps:g} fps")
         sound = {"waveform": to_waveform_tensor(speech.sound), "sample_rate": speech.sample_rate}
-        return speech, to_image(spectrogram_picture(mel, shown, title)[None]), sound, report
+        panel = {
+            "picture": save_previews([jpeg(mel_heat(mel, kind), 2048)], "mel")[0], "ticks": mel_ticks(kind), "says": title,
+            "fps": float(fps),
+            "sound": save_sound(speech.sound, speech.sample_rate, "speech"), "seconds": speech.sound.shape[1] / speech.sample_rate,
+        }
+        return with_panel((speech, to_image(spectrogram_picture(mel, kind, title)[None]), sound, report), talkies_speech=panel)

@@ -13,6 +13,7 @@ from ..host.blocker import blocked
 from ..host.progress import node_progress
 from .form import IMAGES_OUT, OPS_OUT, InputTypes, appended, frame_inputs, masked
 from .names import OPS, REPORT, category
+from .panel import with_panel
 
 
 class BM3D:
@@ -34,7 +35,7 @@ class BM3D:
     def INPUT_TYPES(cls) -> InputTypes:
         return frame_inputs(bm3d.BM3D)
 
-    def run(self, images: Any = None, mask: Any = None, ops: Any = None, node_id: str | None = None, **settings: Any) -> tuple[Any, ...]:
+    def run(self, images: Any = None, mask: Any = None, ops: Any = None, node_id: str | None = None, **settings: Any) -> Any:
         operation = bm3d.BM3D(**settings)
         chain = appended(ops, masked(operation, mask))
         if images is None:
@@ -46,4 +47,4 @@ class BM3D:
             operation = operation.with_noise(measured)
         made = run(masked(operation, mask), frames, progress)
         report = denoising_report(operation, measured, frames, made, time.monotonic() - started)
-        return to_image(made), chain, report
+        return with_panel((to_image(made), chain, report), report)

@@ -8,6 +8,7 @@ from ..core.audio.clean import chain
 from ..host.progress import node_progress
 from .form import InputTypes, widgets
 from .names import REPORT, category
+from .panel import with_panel
 
 
 class CleanSpeech:
@@ -34,9 +35,9 @@ class CleanSpeech:
             "hidden": {"node_id": "UNIQUE_ID"},
         }
 
-    def run(self, audio: dict[str, Any], node_id: str | None = None, **settings: Any) -> tuple[Any, ...]:
+    def run(self, audio: dict[str, Any], node_id: str | None = None, **settings: Any) -> dict[str, Any]:
         clean = chain.CleanSpeech(**settings)
         made, report = clean(to_waveform(audio["waveform"]), int(audio["sample_rate"]), node_progress("Clean Speech", node_id))
         if clean.identity:
-            return audio, report
-        return {"waveform": to_waveform_tensor(made), "sample_rate": int(audio["sample_rate"])}, report
+            return with_panel((audio, report), report)
+        return with_panel(({"waveform": to_waveform_tensor(made), "sample_rate": int(audio["sample_rate"])}, report), report)

@@ -13,6 +13,7 @@ from ..host.blocker import blocked
 from ..host.progress import node_progress
 from .form import IMAGES_OUT, OPS_OUT, InputTypes, appended, frame_inputs, masked
 from .names import OPS, REPORT, category
+from .panel import with_panel
 
 
 class ColorMatch:
@@ -42,7 +43,7 @@ class ColorMatch:
     def run(
         self, images: Any = None, mask: Any = None, ops: Any = None, reference: Any = None, measure_mask: Any = None,
         reference_mask: Any = None, node_id: str | None = None, **settings: Any,
-    ) -> tuple[Any, ...]:
+    ) -> Any:
         own = _region(measure_mask) or _region(mask)
         other = _region(reference_mask)
         operation = replace(colour.ColorMatch(**settings), measure=own, reference_mask=None if reference is not None else other)
@@ -57,7 +58,8 @@ class ColorMatch:
             return nothing, chain, nothing
         before = to_frames(images, "ColorMatch: images")
         after = run(step, before, node_progress("Color Match", node_id))
-        return to_image(after), chain, match_report(operation, before, after, frames, other)
+        report = match_report(operation, before, after, frames, other)
+        return with_panel((to_image(after), chain, report), report)
 
 
 def _region(mask: Any | None) -> Mask | None:

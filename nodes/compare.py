@@ -12,6 +12,7 @@ from ..host.previews import save_previews
 from ..host.progress import node_progress
 from .form import InputTypes, clip_of, runs_of
 from .names import REPORT, category
+from .panel import with_panel
 
 
 class Compare:
@@ -60,5 +61,5 @@ class Compare:
         report = found.report()
         pictures = [{"frame": index, **dict(zip(("before", "after", "difference"), save_previews(jpegs, f"compare_{index}"), strict=True))}
                     for index, jpegs in kept.kept.items()]
-        panel = {"talkies_compare": [{"moments": pictures, "report": report.to_json()}]}
-        return {"ui": panel, "result": (report, to_image(plot_series(report)[None]), to_image(heat_map(found.heat)[None]))}
+        return with_panel((report, to_image(plot_series(report)[None]), to_image(heat_map(found.heat)[None])),
+                          talkies_compare={"moments": pictures, "report": report.to_json()})

@@ -14,6 +14,7 @@ from ..host.blocker import blocked
 from ..host.progress import node_progress
 from .form import IMAGES_OUT, OPS_OUT, InputTypes, appended, frame_inputs, masked
 from .names import OPS, REPORT, category
+from .panel import with_panel
 
 PSF_IN = ("IMAGE", {"tooltip": "An image of what the blur made of one point, the point's own place in its middle; for psf = picture. "
                                "At most 101 px a side after its black rim is cut off."})
@@ -42,7 +43,7 @@ class Deblur:
         return inputs
 
     def run(self, images: Any = None, mask: Any = None, ops: Any = None, psf_image: Any = None, node_id: str | None = None,
-            **settings: Any) -> tuple[Any, ...]:
+            **settings: Any) -> Any:
         picture = None if psf_image is None else from_picture(to_frames(psf_image, "Deblur: psf_image")[0]).tolist()
         operation = deblur.Deblur(**settings, picture=picture)
         chain, point = appended(ops, masked(operation, mask)), operation.point_spread()
@@ -60,4 +61,4 @@ class Deblur:
             "sigma measured (steps of 255)": measured.sigma, "psf": operation.psf, "psf size (px)": f"{point.shape[1]}x{point.shape[0]}",
             "profile": operation.profile, "rounds": operation.rounds, "frames": len(frames), "time (s)": seconds,
             "time a frame (s)": seconds / len(frames)})
-        return to_image(made), chain, report, to_image(shown(point)[None])
+        return with_panel((to_image(made), chain, report, to_image(shown(point)[None])), report)

@@ -15,6 +15,7 @@ from ..host.devices import device_with_room
 from ..host.progress import node_progress
 from .form import IMAGES_OUT, OPS_OUT, InputTypes, appended, frame_inputs, masked
 from .names import OPS, REPORT, category
+from .panel import with_panel
 
 ROOM = 2**30
 """Bytes that a fit of a tile of 512 px takes, with room to spare; other models make way for it on a GPU."""
@@ -45,7 +46,7 @@ class DeepImagePrior:
         inputs["optional"]["mask"] = MASK_IN
         return inputs
 
-    def run(self, images: Any = None, mask: Any = None, ops: Any = None, node_id: str | None = None, **settings: Any) -> tuple[Any, ...]:
+    def run(self, images: Any = None, mask: Any = None, ops: Any = None, node_id: str | None = None, **settings: Any) -> Any:
         def operation(runtime: Runtime) -> Operation:
             if settings["task"] == "inpaint":
                 return deep_image_prior.DeepImagePrior(**settings, holes=None if mask is None else Mask(mask), runtime=runtime)
@@ -62,4 +63,5 @@ class DeepImagePrior:
             fits.append((index, fit))
 
         made = to_image(run(operation(Runtime(lambda: device_with_room(ROOM), progress.picture, finished)), images, progress))
-        return made, chain, report(fits), to_image(plot(fits[-1][1] if fits else None)[None])
+        found = report(fits)
+        return with_panel((made, chain, found, to_image(plot(fits[-1][1] if fits else None)[None])), found)

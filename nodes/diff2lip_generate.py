@@ -34,6 +34,7 @@ from ..host.progress import node_progress
 from ..host.video import open_video, video_from_file, video_from_frames
 from .form import MASK_IN, OPS_IN, OPS_OUT, InputTypes, appended, widgets
 from .names import LIPS, OPS, REPORT, SPEECH, TRACK, category
+from .panel import with_panel
 from .super_resolve import UPSCALE_MODEL_IN
 
 
@@ -82,7 +83,7 @@ class Diff2LipGenerate:
         self, lips: LipModel, track: FaceTrack, length: Any, images: Any = None, video: Any = None, audio: dict[str, Any] | None = None,
         speech: Speech | None = None, mask: Any = None, upscale_model: Any = None, ops: Chain | None = None, node_id: str | None = None,
         **settings: Any,
-    ) -> tuple[Any, ...]:
+    ) -> Any:
         if images is not None and video is not None:
             raise ValueError("Diff2Lip Generate: both images and video are linked; link one of them.")
         progress = node_progress("Diff2Lip", node_id, "steps")
@@ -111,7 +112,8 @@ class Diff2LipGenerate:
             parts = (nothing, nothing, nothing, clip)
         else:
             return (*(nothing,) * 4, chain, blocked("Diff2Lip Generate: nothing was drawn, so there is nothing to report."))
-        return (*parts, chain, lip_report(working, whole, sound, ledger))
+        report = lip_report(working, whole, sound, ledger)
+        return with_panel((*parts, chain, report), report)
 
 
 def _drawing() -> dict[str, Any]:

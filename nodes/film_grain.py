@@ -8,6 +8,7 @@ from ..core.masked import Mask
 from ..core.operation import Chain, Operation, run
 from ..core.progress import part
 from ..core.restore.grain.add import AddGrain
+from ..core.restore.grain.curves import grain_curves, grain_patch
 from ..core.restore.grain.files import parse_grain
 from ..core.restore.grain.measure import measure_grain
 from ..core.restore.grain.plot import plot_grain
@@ -16,10 +17,13 @@ from ..core.restore.grain.profile import GrainProfile
 from ..core.restore.grain.remove import RemoveGrain
 from ..core.restore.grain.report import grain_report
 from ..core.restore.grain.table import table_of, write_tables
+from ..core.video.moments import jpeg
 from ..host.blocker import blocked
+from ..host.previews import save_previews
 from ..host.progress import node_progress
 from .form import IMAGES_IN, IMAGES_OUT, OPS_IN, OPS_OUT, InputTypes, appended, masked, widgets
 from .names import GRAIN, OPS, REPORT, category
+from .panel import with_panel
 
 _ADD = ("preset", "strength", "size", "chroma", "seed", "fixed_size")
 _REMOVE = ("method", "adaptive", "preservation", "texture")
@@ -67,7 +71,7 @@ class FilmGrain:
     def run(
         self, mode: str, images: Any = None, mask: Any = None, ops: Chain | None = None, reference: Any = None,
         grain: GrainProfile | None = None, av1_table: str = "", node_id: str | None = None, **settings: Any,
-    ) -> tuple[Any, ...]:
+    ) -> dict[str, Any]:
         progress = node_progress("Film Grain", node_id)
         given = grain or (parse_grain(av1_table) if av1_table.strip() else None)
         found = _found(mode, given, images, mask, reference, settings, part(progress, 0, 2))
@@ -86,8 +90,10 @@ class FilmGrain:
         if images is None:
             made = blocked("Film Grain: no images are linked, so there are none to pass on. Link images, or use only the ops output.")
         known = found or GrainProfile()
-        return (made, known, ops, grain_report(f"Film Grain, {mode}", known, after), to_image(plot_grain(known)[None]),
-                write_tables([table_of(known)]))
+        report = grain_report(f"Film Grain, {mode}", known, after)
+        panel = {**grain_curves(known), "patch": save_previews([jpeg(grain_patch(known))], "grain")[0], "report": report.to_json()}
+        result = made, known, ops, report, to_image(plot_grain(known)[None]), write_tables([table_of(known)])
+        return with_panel(result, talkies_grain=panel)
 
 
 def _found(

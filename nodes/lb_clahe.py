@@ -11,6 +11,7 @@ from ..host.blocker import blocked
 from ..host.progress import node_progress
 from .form import IMAGES_OUT, OPS_OUT, InputTypes, appended, frame_inputs, masked
 from .names import OPS, REPORT, category
+from .panel import with_panel
 
 
 class LBCLAHE:
@@ -34,7 +35,7 @@ class LBCLAHE:
     def INPUT_TYPES(cls) -> InputTypes:
         return frame_inputs(lbclahe.LBCLAHE)
 
-    def run(self, images: Any = None, mask: Any = None, ops: Any = None, node_id: str | None = None, **settings: Any) -> tuple[Any, ...]:
+    def run(self, images: Any = None, mask: Any = None, ops: Any = None, node_id: str | None = None, **settings: Any) -> Any:
         operation = lbclahe.LBCLAHE(**settings)
         chain = appended(ops, masked(operation, mask))
         if images is None:
@@ -45,7 +46,7 @@ class LBCLAHE:
         ready = operation.survey([(0, frames)], seen) if operation.over_time == "shot" else operation
         made = masked(ready, mask)(frames, 0, part(progress, 1, 3))
         report = clahe_report(ready, frames, made, part(progress, 2, 3))
-        return to_image(made), chain, report
+        return with_panel((to_image(made), chain, report), report)
 
 
 class _Seen:

@@ -20,6 +20,7 @@ from ..host.progress import node_progress
 from ..host.video import open_video, sound_of, video_from_file
 from .form import InputTypes, widgets
 from .names import OPS, REPORT, category
+from .panel import with_panel
 
 
 class RenderVideo:
@@ -51,7 +52,7 @@ class RenderVideo:
         }
 
     def run(self, video: Any, ops: Chain, codec: str, quality: int, speed: str, memory: int, audio: Any = None,
-            node_id: str | None = None) -> tuple[Any, ...]:
+            node_id: str | None = None) -> dict[str, Any]:
         encoding = Encoding(codec, quality, speed)  # type: ignore[arg-type]  # the widgets offer just these
         suffix = next(suffix for suffix, codecs in CONTAINERS.items() if codec in codecs)
         path = temporary_folder() / f"talkies_{uuid.uuid4().hex[:12]}{suffix}"
@@ -66,7 +67,7 @@ class RenderVideo:
             "frames": frames, "width (px)": info.width, "height (px)": info.height, "rate (frames/s)": str(info.fps),
             "codec": codec, "frames a chunk": size, "time (s)": seconds, "speed (frames/s)": frames / max(seconds, 1e-9),
         })
-        return video_from_file(path), report
+        return with_panel((video_from_file(path), report), report)
 
 
 def _sound(video: Any, audio: dict[str, Any] | None, source: FrameSource) -> Audio | None:

@@ -15,6 +15,7 @@ from ..host.blocker import blocked
 from ..host.progress import node_progress
 from .form import InputTypes, clip_of, runs_of, widgets
 from .names import OPS, REPORT, TRACK, category
+from .panel import with_panel
 
 
 class UltraSmooth:
@@ -72,8 +73,8 @@ class UltraSmooth:
             crops = to_image(run(steps, images, progress))
         before = track if smoothed.track.motion is None else track.with_motion(smoothed.track.motion)
         picture = to_image(plot(before, smoothed.track, smoothed.report)[None])
-        panel = {"talkies_path": [path_series(before, smoothed.track, smoothed.report).to_json()]}
-        return {"ui": panel, "result": (crops, smoothed.track, smoothed.report, picture, steps)}
+        return with_panel((crops, smoothed.track, smoothed.report, picture, steps),
+                          talkies_path=path_series(before, smoothed.track, smoothed.report).to_json())
 
 
 def _windows(text: str) -> tuple[tuple[str, float], ...]:

@@ -1,19 +1,27 @@
 """The Video Align node."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from ..core.arrays import to_image
 from ..core.face.align import AlignFace, align
 from ..core.face.detect.given import Given, from_json, from_values
 from ..core.face.find import FaceSearch, find_face
-from ..core.operation import Chain
+from ..core.face.overlay import overlay
+from ..core.face.track import FaceTrack
+from ..core.operation import Chain, Numbered
+from ..core.video.moments import Moments
 from ..host.blocker import blocked
 from ..host.devices import compute_device
 from ..host.folders import model_folders
+from ..host.previews import save_previews
 from ..host.progress import node_progress
 from .form import InputTypes, clip_of, runs_of, widgets
 from .names import OPS, REPORT, TRACK, category
+from .panel import with_panel
+
+_MOMENTS, _SIDE = 24, 640  # pictures behind the scrubber at most, and their longer side, px
 
 
 class VideoAlign:
@@ -60,12 +68,12 @@ class VideoAlign:
     def run(
         self, size: int, shape: Any, fit: Any, fill: Any, fps: float, images: Any = None, video: Any = None, points: Any = None,
         node_id: str | None = None, **search: Any,
-    ) -> tuple[Any, ...]:
-        progress = node_progress("Video Align", node_id)
+    ) -> dict[str, Any]:
+        progress, moments = node_progress("Video Align", node_id), Moments(_MOMENTS, _SIDE)
         with clip_of(images, video, fps, "Video Align") as source:
             info = source.info
             found = find_face(
-                runs_of(source), (info.height, info.width), info.fps, FaceSearch(**search), model_folders("talkies"),
+                _seen(runs_of(source), moments), (info.height, info.width), info.fps, FaceSearch(**search), model_folders("talkies"),
                 given=_given(points), device=str(compute_device()),
                 progress=progress, total=info.frames or 0)
             track = align(found.track, size, shape, fit)
@@ -74,7 +82,24 @@ class VideoAlign:
         if video is None:
             crops = to_image(cutter(images, progress=progress))
         mask = to_image(cutter.masks(track.start, track.stop)) if video is None else crops
-        return crops, track, mask, Chain((cutter,)), found.report
+        return with_panel((crops, track, mask, Chain((cutter,)), found.report), talkies_align=_panel(track, moments))
+
+
+def _seen(runs: Iterator[Numbered], moments: Moments) -> Iterator[Numbered]:
+    """Let frames pass and keep a few of them as pictures."""
+    for start, frames in runs:
+        for index, frame in enumerate(frames, start):
+            moments.see(index, frame[..., :3])
+        yield start, frames
+
+
+def _panel(track: FaceTrack, moments: Moments) -> dict[str, Any]:
+    """Give what the panel shows: the kept frames with the face in them, and how sure the detector was of every frame."""
+    pictures = [{"frame": index, "picture": save_previews(jpegs, f"align_{index}")[0], **overlay(track, index)}
+                for index, jpegs in moments.kept.items()]
+    height, width = track.size
+    return {"size": [width, height], "detector": track.detector, "moments": pictures, "filled": track.filled.tolist(),
+            "confidence": [round(float(v), 3) for v in track.confidence]}
 
 
 def _given(points: Any) -> Given | None:

@@ -27,7 +27,7 @@ needs_comfyui = pytest.mark.skipif(not (TREE and (Path(TREE) / "main.py").is_fil
 class RealServer:
     """A ComfyUI process; a context manager that ends it."""
 
-    def __init__(self, base: Path, inputs: Iterable[Path] = ()) -> None:
+    def __init__(self, base: Path, inputs: Iterable[Path] = (), arguments: Iterable[str] = ()) -> None:
         for name in ("custom_nodes", "input", "output", "temp", "user", "models/upscale_models"):
             (base / name).mkdir(parents=True, exist_ok=True)
         (base / "custom_nodes" / "ComfyUI-Talkies").symlink_to(ROOT)
@@ -38,7 +38,7 @@ class RealServer:
             port = free.getsockname()[1]
         self.base, self.url = base, f"http://127.0.0.1:{port}"
         command = [os.environ.get("COMFYUI_PYTHON", sys.executable), "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(port),
-                   "--base-directory", str(base), "--disable-auto-launch", "--database-url", f"sqlite:///{base}/comfy.db"]
+                   "--base-directory", str(base), "--disable-auto-launch", "--database-url", f"sqlite:///{base}/comfy.db", *arguments]
         self._log = (base / "server.log").open("w")
         self.process = subprocess.Popen(command, cwd=TREE, stdout=self._log, stderr=subprocess.STDOUT)
 

@@ -51,7 +51,7 @@ def test_every_input_and_output_is_described(node):
 
 class TestAudioEncode:
     def run(self, **changed):
-        return AudioEncode().run(**defaults(AudioEncode, **changed))
+        return AudioEncode().run(**defaults(AudioEncode, **changed))["result"]
 
     def test_ave_gives_features_picture_sound_and_report(self, models):
         speech, picture, sound, report = self.run(audio=audio(voice(2, 44100), 44100), checkpoint="audio_visual_encoder.pth")
@@ -122,25 +122,25 @@ class TestAudioEncode:
 class TestCleanSpeech:
     def test_off_gives_the_very_same_sound(self):
         given = audio(voice(1))
-        made, report = CleanSpeech().run(**defaults(CleanSpeech, audio=given, denoise=0.0, compress=0.0, level=False))
+        made, report = CleanSpeech().run(**defaults(CleanSpeech, audio=given, denoise=0.0, compress=0.0, level=False))["result"]
         assert made is given
         assert "before: loudness (LUFS)" in report.figures
 
     def test_defaults_clean_and_level(self):
-        made, report = CleanSpeech().run(**defaults(CleanSpeech, audio=audio(mixed(voice(4), "white", 10))))
+        made, report = CleanSpeech().run(**defaults(CleanSpeech, audio=audio(mixed(voice(4), "white", 10))))["result"]
         assert made["sample_rate"] == RATE
         assert made["waveform"].shape == (1, 1, 4 * RATE)
         assert report.figures["after: loudness (LUFS)"] == pytest.approx(-16, abs=0.2)
 
     def test_channels_and_rate_stay(self):
-        made, _ = CleanSpeech().run(**defaults(CleanSpeech, audio=audio(np.concatenate([voice(1, 48000)] * 2), 48000)))
+        made, _ = CleanSpeech().run(**defaults(CleanSpeech, audio=audio(np.concatenate([voice(1, 48000)] * 2), 48000)))["result"]
         assert made["waveform"].shape == (1, 2, 48000)
         assert made["sample_rate"] == 48000
 
 
 class TestExportSpeechReference:
     def encoded(self):
-        return AudioEncode().run(**defaults(AudioEncode, audio=audio(voice(0.3)), checkpoint="audio_visual_encoder.pth"))[0]
+        return AudioEncode().run(**defaults(AudioEncode, audio=audio(voice(0.3)), checkpoint="audio_visual_encoder.pth"))["result"][0]
 
     def export(self, **changed):
         return ExportSpeechReference().run(**defaults(ExportSpeechReference, speech=self.encoded(), **changed))
@@ -162,7 +162,7 @@ class TestExportSpeechReference:
         self.export(onnx=True, checkpoint="audio_visual_encoder.pth")
         (tmp_path / "output" / "speech_reference" / "AudioEncoder.onnx").rename(models / "AudioEncoder.onnx")
         plain = self.encoded()
-        onnx, *_ = AudioEncode().run(**defaults(AudioEncode, audio=audio(voice(0.3)), checkpoint="AudioEncoder.onnx"))
+        onnx, *_ = AudioEncode().run(**defaults(AudioEncode, audio=audio(voice(0.3)), checkpoint="AudioEncoder.onnx"))["result"]
         assert onnx.encoder[0] == "AudioEncoder.onnx"
         np.testing.assert_allclose(onnx.rows, plain.rows, atol=2e-5)
 

@@ -14,7 +14,8 @@ from talkies.host.blocker import Blocked
 def run(name, **inputs):
     node = NODE_CLASS_MAPPINGS[name]()
     defaults = {key: spec[1].get("default", spec[0][0]) for key, spec in node.INPUT_TYPES()["required"].items()}
-    return dict(zip(node.RETURN_NAMES, getattr(node, node.FUNCTION)(**{**defaults, **inputs}), strict=True))
+    made = getattr(node, node.FUNCTION)(**{**defaults, **inputs})
+    return dict(zip(node.RETURN_NAMES, made["result"] if isinstance(made, dict) else made, strict=True))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def settings(**chosen):
 def test_it_restores_reports_and_adds_its_step():
     clip = made_clip(2, 16, 16)
     with torch.inference_mode():
-        images, ops, report, plot = DeepImagePrior().run(torch.tensor(clip), **settings())
+        images, ops, report, plot = DeepImagePrior().run(torch.tensor(clip), **settings())["result"]
     assert images.shape == clip.shape and plot.shape == (1, 560, 1024, 3) and plot.std() > 0.01
     assert report.figures["frames"] == 2 and report.figures["precision"] == "float32"
     assert np.array_equal(run(ops, clip), images.numpy())
@@ -31,13 +31,14 @@ def test_a_mask_is_what_to_fill_for_inpaint_and_where_to_work_for_denoise():
     mask[:, 4:8, 4:8] = 1
     kept = mask[0].numpy() == 0
     for task in ("inpaint", "denoise"):
-        images, ops, _, _ = DeepImagePrior().run(torch.tensor(clip), mask, **settings(task=task))
+        images, ops, _, _ = DeepImagePrior().run(torch.tensor(clip), mask, **settings(task=task))["result"]
         assert np.array_equal(images[0].numpy()[kept], clip[0][kept]) and not np.array_equal(images.numpy(), clip)
         assert isinstance(ops.operations[0], Masked) == (task == "denoise")
 
 
 def test_an_empty_mask_leaves_nothing_to_fit_and_says_so():
-    images, _, report, plot = DeepImagePrior().run(torch.tensor(made_clip(1, 16, 16)), torch.zeros(1, 64, 64), **settings(task="inpaint"))
+    made = DeepImagePrior().run(torch.tensor(made_clip(1, 16, 16)), torch.zeros(1, 64, 64), **settings(task="inpaint"))
+    images, _, report, plot = made["result"]
     assert np.array_equal(images.numpy(), made_clip(1, 16, 16)) and "nothing was to be filled" in str(report) and plot.shape[3] == 3
 
 

@@ -19,7 +19,8 @@ def defaults():
 
 
 def make(**inputs):
-    return dict(zip(node.RETURN_NAMES, node().run(**{**defaults(), **inputs}), strict=True))
+    made = node().run(**{**defaults(), **inputs})
+    return dict(zip(node.RETURN_NAMES, made["result"] if isinstance(made, dict) else made, strict=True))
 
 
 def test_it_is_shown_by_its_name():

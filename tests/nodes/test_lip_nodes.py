@@ -32,7 +32,8 @@ def settings(name, **changed):
 def generate(**inputs):
     node = NODE_CLASS_MAPPINGS["TalkiesDiff2LipGenerate"]()
     given = {"lips": tiny_model(), "track": face_track(COUNT), "audio": sound(1.0), "preset": "fast", **inputs}
-    return dict(zip(node.RETURN_NAMES, node.run(**settings("TalkiesDiff2LipGenerate", **given)), strict=True))
+    made = node.run(**settings("TalkiesDiff2LipGenerate", **given))
+    return dict(zip(node.RETURN_NAMES, made["result"] if isinstance(made, dict) else made, strict=True))
 
 
 def sound(seconds, rate=44100):
@@ -99,7 +100,7 @@ def test_a_shorter_sound_is_followed_by_silence(images):
 
 def test_encoded_speech_serves_as_the_voice(images, made):
     encode = NODE_CLASS_MAPPINGS["TalkiesAudioEncode"]()
-    speech = encode.run(**settings("TalkiesAudioEncode", audio=sound(1.0), mode="mel"))[0]
+    speech = encode.run(**settings("TalkiesAudioEncode", audio=sound(1.0), mode="mel"))["result"][0]
     assert torch.equal(generate(images=images, audio=None, speech=speech)["images"], made["images"])
 
 
@@ -159,7 +160,7 @@ def test_a_new_sound_goes_into_render_video(made, images, tmp_path, monkeypatch)
     monkeypatch.setattr(render_video, "temporary_folder", lambda: tmp_path)
     node = NODE_CLASS_MAPPINGS["TalkiesRenderVideo"]()
     video = VideoFromComponents(Components(images, Fraction(25), sound(0.2, 8000)))
-    out, _ = node.run(**settings("TalkiesRenderVideo", video=video, ops=made["ops"], audio=sound(1.0)))
+    out, _ = node.run(**settings("TalkiesRenderVideo", video=video, ops=made["ops"], audio=sound(1.0)))["result"]
     kept = out.get_components().audio
     assert kept["sample_rate"] == 44100 and abs(kept["waveform"].shape[-1] / 44100 - COUNT / 25) < 0.06
 

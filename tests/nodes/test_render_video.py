@@ -36,7 +36,7 @@ def frames_of(video):
 @pytest.mark.parametrize("sound", [True, False])
 def test_a_batch_becomes_a_file_with_its_sound(sound):
     images, video = batch(sound=sound)
-    made, report = RenderVideo().run(video, Chain((Sharpen(0.5),)), **SETTINGS)
+    made, report = RenderVideo().run(video, Chain((Sharpen(0.5),)), **SETTINGS)["result"]
     frames, info = frames_of(made)
     np.testing.assert_allclose(frames, np.clip(Sharpen(0.5)(images), 0, 1), atol=0.5 / 255 + 1e-6)
     assert info.fps == 25 and report.figures["frames"] == 5
@@ -46,7 +46,7 @@ def test_a_batch_becomes_a_file_with_its_sound(sound):
 def test_a_file_is_streamed_and_its_sound_copied(temporary):
     _, video = batch()
     video.save_to(str(temporary / "in.mp4"))
-    made, _ = RenderVideo().run(VideoFromFile(str(temporary / "in.mp4")), Chain(), **{**SETTINGS, "codec": "h264"})
+    made, _ = RenderVideo().run(VideoFromFile(str(temporary / "in.mp4")), Chain(), **{**SETTINGS, "codec": "h264"})["result"]
     before, after = VideoFromFile(str(temporary / "in.mp4")).get_components(), made.get_components()
     assert torch.equal(before.audio["waveform"], after.audio["waveform"]) and len(before.images) == len(after.images)
 

@@ -1,7 +1,7 @@
 // node --test tests/web
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { pathOf, rangeOf, readable } from "../../web/js/parts/chart.js";
+import { moved, pathOf, rangeOf, readable, thinned } from "../../web/js/parts/curve.js";
 import { nearest, panelsOf } from "../../web/js/parts/compare_view.js";
 
 const box = { x: 0, y: 0, width: 100, height: 50 };
@@ -38,4 +38,19 @@ test("the nearest moment to a frame", () => {
 test("every series of a report has its panel", () => {
   const series = { "PSNR (dB)": [1], SSIM: [2], "flicker before (levels)": [3], "flicker after (levels)": [4], "jitter before (px)": [5], "jitter after (px)": [6] };
   assert.deepEqual(panelsOf(series).flatMap((p) => p.series.flatMap((s) => s.values)), [1, 2, 3, 4, 5, 6]);
+});
+
+test("a thinned curve keeps its peaks, its order and its gaps", () => {
+  const values = Array.from({ length: 10000 }, (_, i) => (i === 4321 ? 9 : i === 4333 ? -9 : 0));
+  const drawn = thinned(values, 400);
+  assert.equal(drawn.length, 400);
+  assert.ok(drawn.indexOf(9) < drawn.indexOf(-9) && drawn.includes(9));
+  assert.deepEqual(thinned([1, 2, 3], 4), [1, 2, 3]);
+  assert.ok(thinned(Array(100).fill(NaN), 10).every(Number.isNaN));
+});
+
+test("keys move the cursor and stop at the ends", () => {
+  assert.deepEqual(["ArrowLeft", "ArrowRight", "PageUp", "Home", "End", "x"].map((key) => moved(key, 5, 100)), [4, 6, 15, 0, 99, null]);
+  assert.equal(moved("ArrowLeft", 0, 100), 0);
+  assert.equal(moved("PageUp", 95, 100), 99);
 });

@@ -1,26 +1,18 @@
 // Shows on the Inspect Arrays node what it found.
-import { app } from "/scripts/app.js";
+import { registerPanel } from "./parts/panel.js";
+import { element } from "./parts/element.js";
 
-app.registerExtension({
-  name: "Talkies.InspectArrays",
-  /** @param {any} node a node of the graph, just made */
-  nodeCreated(node) {
-    if (node.comfyClass !== "TalkiesInspectArrays") return;
-    const panel = document.createElement("pre");
-    panel.className = "talkies-inspect";
-    panel.tabIndex = 0;
-    panel.setAttribute("aria-label", "What is on the wire");
-    Object.assign(panel.style, {
-      margin: "0", padding: "6px", overflow: "auto", whiteSpace: "pre-wrap", fontSize: "11px", userSelect: "text",
-      color: "var(--input-text)", background: "var(--comfy-input-bg)", border: "1px solid var(--border-color)",
-    });
-    panel.textContent = "Run the workflow to see what is on the wire.";
-    node.addDOMWidget("description", "talkies-inspect", panel, { serialize: false, hideOnZoom: false, getMinHeight: () => 90 });
-    const before = node.onExecuted;
-    /** @param {{text?: string[]}} output what the node gave to its panel */
-    node.onExecuted = function (output) {
-      before?.call(this, output);
-      panel.textContent = output?.text?.join("") ?? "";
-    };
+registerPanel({
+  name: "InspectArrays",
+  nodes: ["TalkiesInspectArrays"],
+  key: "text",
+  label: "What is on the wire",
+  hint: "Run the workflow to see what is on the wire.",
+  height: 90,
+  show: (/** @type {string} */ text) => {
+    const lines = element(document, "pre", "box-sizing:border-box;width:100%;min-height:100%;margin:0;padding:6px;white-space:pre-wrap;font-size:13px;user-select:text;"
+      + "color:var(--input-text);background:var(--comfy-input-bg);border:1px solid var(--border-color)", text);
+    lines.tabIndex = 0;
+    return lines;
   },
 });

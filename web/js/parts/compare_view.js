@@ -1,5 +1,7 @@
 // Before and after behind one slider, with the figures of every frame: used by the Compare node and by the report page.
-import { chart, readable } from "./chart.js";
+import { chart } from "./chart.js";
+import { readable } from "./curve.js";
+import { element as made, slider as range } from "./element.js";
 
 /**
  * @typedef {{frame: number, before: string, after: string, difference: string}} Moment  picture addresses of one frame
@@ -34,13 +36,8 @@ export function panelsOf(series) {
  */
 export function compareView(page, moments, report) {
   /** @param {string} name @param {string} style @param {string} [text] */
-  const element = (name, style, text) => {
-    const made = page.createElement(name);
-    made.style.cssText = style;
-    if (text !== undefined) made.textContent = text;
-    return made;
-  };
-  const root = element("div", "display:flex;flex-direction:column;gap:6px;font:12px sans-serif;color:var(--input-text);width:100%;height:100%;min-height:0");
+  const element = (name, style, text) => made(page, name, style, text);
+  const root = element("div", "display:flex;flex-direction:column;gap:6px;font:13px sans-serif;color:var(--input-text);width:100%;height:100%;min-height:0");
   root.className = "talkies-compare";
   const stage = element("div", "position:relative;overflow:hidden;flex:1 1 220px;min-height:120px;background:var(--comfy-input-bg);cursor:ew-resize;touch-action:none");
   const fill = "position:absolute;inset:0;width:100%;height:100%;object-fit:contain;user-select:none;pointer-events:none";
@@ -54,13 +51,7 @@ export function compareView(page, moments, report) {
   const tag = "position:absolute;top:4px;padding:1px 6px;border-radius:3px;background:#000a;color:#fff;pointer-events:none;";
   stage.append(before, after, difference, divider, element("span", tag + "left:4px", "before"), element("span", tag + "right:4px", "after"));
 
-  /** @param {string} label @param {number} max @param {number} value */
-  const slider = (label, max, value) => {
-    const made = /** @type {HTMLInputElement} */ (element("input", "width:100%;margin:0"));
-    Object.assign(made, { type: "range", min: "0", max: String(max), value: String(value), ariaLabel: label, title: label });
-    return made;
-  };
-  const split = slider("Where before ends and after begins", 1000, 500), scrub = slider("Frame", moments.length - 1, 0);
+  const split = range(page, "Where before ends and after begins", 1000, 500), scrub = range(page, "Frame", moments.length - 1, 0);
   const mode = /** @type {HTMLButtonElement} */ (element("button", "font:inherit;color:inherit;background:var(--comfy-input-bg);border:1px solid var(--border-color);border-radius:4px;cursor:pointer;white-space:nowrap", "difference"));
   mode.type = "button";
   mode.ariaPressed = "false";
@@ -88,8 +79,8 @@ export function compareView(page, moments, report) {
     split.value = String(Math.round(((event.clientX - edge.left) / Math.max(edge.width, 1)) * 1000));
     divide();
   };
-  stage.addEventListener("pointerdown", (event) => { stage.setPointerCapture?.(event.pointerId); drag(event); });
-  stage.addEventListener("pointermove", (event) => { if (event.buttons) drag(event); });
+  stage.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => { stage.setPointerCapture?.(event.pointerId); drag(event); });
+  stage.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => { if (event.buttons) drag(event); });
   split.addEventListener("input", divide);
   scrub.addEventListener("input", () => show(Number(scrub.value)));
   mode.addEventListener("click", () => {
