@@ -24,7 +24,8 @@ def defaults(name):
 
 def run(name, **inputs):
     node = NODE_CLASS_MAPPINGS[name]()
-    return dict(zip(node.RETURN_NAMES, getattr(node, node.FUNCTION)(**{**defaults(name), **inputs}), strict=True))
+    made = getattr(node, node.FUNCTION)(**{**defaults(name), **inputs})
+    return dict(zip(node.RETURN_NAMES, made["result"] if isinstance(made, dict) else made, strict=True))
 
 
 @pytest.fixture
