@@ -17,7 +17,8 @@ from talkies.nodes.deblur import Deblur
 
 def run(node, **inputs):
     required = {key: spec[1].get("default", spec[0][0]) for key, spec in node.INPUT_TYPES()["required"].items()}
-    return dict(zip(node.RETURN_NAMES, node().run(**{**required, **inputs}), strict=True))
+    made = node().run(**{**required, **inputs})
+    return dict(zip(node.RETURN_NAMES, made["result"] if isinstance(made, dict) else made, strict=True))
 
 
 @pytest.fixture
