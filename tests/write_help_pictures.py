@@ -1,7 +1,7 @@
 """Draws the pictures of the help pages with the nodes themselves: ``python tests/write_help_pictures.py [NODE ...]``.
 
 Before and after on the demo's portrait (public domain), plots, masks and spectrograms as the nodes give them. Nodes that need weights
-that are not here, or that show nothing, have a picture of the node instead, from the page: ``node tests/web/node_pictures.mjs``.
+that are not here or minutes of work, or that show nothing, have a picture of the node instead, from the page: ``node tests/web/node_pictures.mjs``.
 """
 from __future__ import annotations
 
@@ -153,21 +153,6 @@ def clean_speech() -> np.ndarray:
     return np.concatenate([spectrogram(noisy), spectrogram(run("CleanSpeech", audio=noisy, denoise=0.8)[0])])
 
 
-def deep_image_prior() -> np.ndarray:
-    frame = portrait(256, noise=0.0)
-    mask = np.zeros((256, 256, 3), np.uint8)
-    random = np.random.default_rng(1)
-    for _ in range(9):
-        ends = random.integers(0, 256, (2, 2)).tolist()
-        cv2.line(mask, ends[0], ends[1], (255, 255, 255), 3, cv2.LINE_AA)
-    holes = (mask[..., 0] > 60).astype(np.float32)
-    scratched = frame * (1 - holes[None, ..., None])
-    import torch
-
-    made = run("DeepImagePrior", images=image(scratched), mask=torch.from_numpy(holes)[None], task="inpaint", preset="fast")[0]
-    return side_by_side(scratched, made)
-
-
 PICTURES: dict[str, Callable[[], np.ndarray]] = {
     "Sharpen": lambda: before_and_after("Sharpen", portrait(blur=1.4), strength=0.5),
     "FrameAdjust": lambda: before_and_after("FrameAdjust", portrait(noise=0.0), gamma=1.4, contrast=1.15),
@@ -177,7 +162,6 @@ PICTURES: dict[str, Callable[[], np.ndarray]] = {
     "FilmGrain": film_grain,
     "ColorMatch": color_match,
     "TemporalConsistency": temporal_consistency,
-    "DeepImagePrior": deep_image_prior,
     "VideoAlign": video_align,
     "UltraSmooth": ultra_smooth,
     "LipMask": lip_mask,
