@@ -1,7 +1,8 @@
 """Draws the pictures of the help pages with the nodes themselves: ``python tests/write_help_pictures.py [NODE ...]``.
 
 Before and after on the demo's portrait (public domain), plots, masks and spectrograms as the nodes give them. Nodes that need weights
-that are not here or minutes of work, or that show nothing, have a picture of the node instead, from the page: ``node tests/web/node_pictures.mjs``.
+that are not here or minutes of work, or that show nothing, have a picture of the node instead, from the page:
+``node tests/web/node_pictures.mjs``.
 """
 from __future__ import annotations
 
