@@ -250,7 +250,7 @@ class TestMutants:
 def test_layout_that_pays(precision, last):
     placed = lips_filling.filled(LipNetwork()).use_precision(precision).placed(torch.device("cpu"))
     assert placed.output_blocks[0][0].out_layers[3].weight.is_contiguous(memory_format=torch.channels_last) is last
-    assert placed.device == torch.device("cpu")
+    assert placed.placement == torch.device("cpu")
 
 
 def test_attention_says_what_widths_it_takes():
