@@ -76,8 +76,8 @@ def encoded(x: Any) -> Any:
 
 @compiled
 def cube_root(x: Any) -> Any:
-    """Give the cube root of a value in 0..1 to some 3e-7: 1 over it by a guess from the exponent and three of Newton's steps."""
-    z = np.int32(_BITS - np.float32(x).view(np.int32) // np.int32(3)).view(np.float32)
+    """Give the cube root of a value in 0..1 (-0.0 too) to some 3e-7: 1 over it by a guess from the exponent and three of Newton's steps."""
+    z = np.int32(_BITS - np.float32(abs(x)).view(np.int32) // np.int32(3)).view(np.float32)
     third = x * _THIRD
     z *= _FOUR_THIRDS - third * z * z * z  # left to right, so that 0 stays 0 while z is huge
     z *= _FOUR_THIRDS - third * z * z * z

@@ -69,7 +69,8 @@ class Look:
         rows, columns = (np.arange(n) * min(tiles, n) // n for n in self.tiles.shape[:2])
         sums = np.zeros((int(rows[-1]) + 1, int(columns[-1]) + 1, BINS))
         np.add.at(sums, (rows[:, None], columns[None, :]), self.tiles)
-        return np.asarray(sums / sums.mean(-1, keepdims=True))
+        means = sums.mean(-1, keepdims=True)
+        return np.where(means > 0, sums / np.maximum(means, 1e-12), 1.0)  # a tile without a counted pixel keeps its tones
 
 
 def look(plane: Frame, tiles: int = GRID) -> Look:
