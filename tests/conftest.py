@@ -8,6 +8,8 @@ import pytest
 from checkout import SHARED, load_pack
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads of several workers would only wait for one another
 load_pack()
 
 
@@ -17,6 +19,17 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("no ../shared folder with real media and goldens beside the checkout")
     return SHARED
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Run torch on one thread: tiny networks gain nothing by more, and on a busy machine lose much."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -34,7 +34,7 @@ def test_it_runs(tmp_path, monkeypatch):
     folders = Folders(*(tmp_path / name for name in ("input", "output", "temp")))
     source = write_clip(demo_clip(0.08), folders.input)
     settings = {"evaluations": 2, "sampler": "dpm_2m", "precision": "bfloat16"}
-    (made,) = run_workflow(WORKFLOW, folders, [f"TalkiesDiff2LipGenerate.{k}={v}" for k, v in settings.items()])
+    (made,) = run_workflow(WORKFLOW, folders, overrides=[f"TalkiesDiff2LipGenerate.{k}={v}" for k, v in settings.items()])
     with open_source(source) as before, open_source(made) as after:
         old, new = (np.concatenate([c.frames for c in s.chunks(4)]) for s in (before, after))
     assert new.shape == old.shape and np.abs(new - old).max() > 0.3 and np.abs(new[:, :100] - old[:, :100]).mean() < 0.02

@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 import soundfile
-import torch
 from lips_tiny import face_clip, face_track, tiny_model, waveform
 
 from talkies.core.face.align import align
@@ -19,15 +18,9 @@ from talkies.headless import lipsync
 from talkies.headless.cli import main
 from talkies.headless.lipsync_config import read_config
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 COUNT = 6
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from talkies.host.blocker import Blocked
 from talkies.host.video_type import Components, VideoFromComponents
 from talkies.nodes import diff2lip_generate
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 COUNT = 6
 
 
@@ -38,14 +40,6 @@ def generate(**inputs):
 
 def sound(seconds, rate=44100):
     return {"waveform": torch.from_numpy(waveform(seconds, rate))[None], "sample_rate": rate}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +133,7 @@ def test_a_cancel_half_way_leaves_no_file_and_gives_the_memory_back(images, tmp_
             calls.append(done)
             if len(calls) > 15:
                 raise InterruptedError
+        progress.picture = None
         return progress
 
     monkeypatch.setattr(diff2lip_generate, "node_progress", cancelling)

@@ -98,6 +98,8 @@ def measured_noise(clip: Iterable[Numbered], space: ColourSpace = "opponent", pr
     samples: list[Samples] = []
     colours = 1
     for start, frames in clip:
+        if len(samples) >= _MOST:
+            break  # the rest of a long clip need not be read
         colours = min(frames.shape[-1], 3)
         for index, frame in enumerate(frames, start):
             if (index < _FIRST or index % _STEP == 0) and len(samples) < _MOST:

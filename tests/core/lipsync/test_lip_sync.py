@@ -28,21 +28,14 @@ from talkies.core.restore.sharpen import Sharpen
 from talkies.core.settings import SettingError
 from talkies.core.upscale.super_resolve import SuperResolve
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 COUNT = 7
 
 
 def lips(model=None, track=None, **changed) -> LipSync:
     return LipSync(**{"preset": "fast", **changed}, track=track or face_track(COUNT), sound=changed.pop("sound", None) or voice(),
                    model=model or tiny_model())
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """The tiny network gains nothing by threads, and on a busy machine loses much."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
