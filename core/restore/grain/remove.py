@@ -43,8 +43,8 @@ class RemoveGrain(Operation):
 
     The clip is measured once (unless a profile is given), so that every frame is treated alike and nothing flickers. ``fast`` is a
     Wiener filter in overlapping windows with the measured spectrum; ``bm3d`` goes on from there by block matching with the same
-    spectrum, on luma made to have the same grain at every brightness. What they find is blended with the source by `preservation` and, in texture, by
-    `texture`.
+    spectrum, on luma made to have the same grain at every brightness. What they find is blended with the source by `preservation`
+    and, in texture, by `texture`.
     """
 
     method: Literal["bm3d", "fast"] = setting(
