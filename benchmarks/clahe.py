@@ -188,9 +188,9 @@ def _held_out(options: argparse.Namespace) -> dict[str, Any]:
         figures[way] = {"quality": float(scores.mean()), "better than fixed": float((scores > fixed).mean()),
                         "gains": [float(v) for v in mean]}
         rows.append([way, f"{scores.mean():.3f}", f"{(scores - fixed).mean():+.3f}", f"{100 * (scores > fixed).mean():.0f} %",
-                     *(f"{v:.3f}" for v in mean)])
+                     *(f"{v:.3f}" for v in mean), f"{mean[3] / mean[0]:.3f}"])
     print(f"{len(names)} held-out pictures, never trained on; quality = entropy / 2 + contrast - noise / 2 - 6 LOE (clahe_quality.py)")
-    print(table(["way", "quality", "over fixed", "better than fixed", "entropy", "contrast", "noise", "LOE"], rows) + "\n")
+    print(table(["way", "quality", "over fixed", "better than fixed", "entropy", "contrast", "noise", "LOE", "LOE/bit"], rows) + "\n")
     kinds = sorted({name.split(", ", 1)[1] for name in names})
     members = {kind: [i for i, name in enumerate(names) if name.endswith(f", {kind}")] for kind in kinds}
     print(table(["quality by degradation", *ways], [
