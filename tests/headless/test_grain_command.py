@@ -87,7 +87,7 @@ def test_match_in_a_mask_measures_around_it_and_leaves_the_rest(folder, clean, g
 
 @pytest.mark.parametrize("arguments, said", [
     (["match", "clean.npy", "out.npy"], "nothing to go by"), (["add", "clean.npy", "out.npy", "--strength", "9"], "strength is 9"),
-    (["add", "clean.npy", "out.npy", "--grain", "clean.npy"], "grain"), (["measure", "none.npy"], "none.npy"),
+    (["add", "clean.npy", "out.npy", "--grain", "clean.npy"], "this is no text"), (["measure", "none.npy"], "none.npy"),
 ])
 def test_what_is_wrong_is_said(folder, arguments, said, capsys, monkeypatch):
     monkeypatch.chdir(folder)

@@ -195,17 +195,20 @@ def measure_samples(parts: Sequence[Samples]) -> ColourNoise:
 
 
 def alike(energies: Floats, variances: Floats) -> NDArray[np.bool_]:
-    """Say which flat blocks have the usual share of their power in the fast bands.
+    """Say which flat blocks have no more power in the fast bands than noise of one shape has, whatever its strength.
 
-    Noise has one shape at every brightness. Grass under coarse grain is calm as a whole, and a level may hold nothing else: it shows by
-    fast detail that the grain has not got. Where few blocks agree, the noise's shape depends on brightness, and all are believed.
+    Grass under coarse grain is calm as a whole, and a level of brightness may hold nothing else: it shows by fast detail that the
+    grain has not got, more of it than other blocks have, and a larger share of its power. Where few blocks agree, the shape of the
+    noise depends on brightness, and all are believed.
 
     Args:
         energies: ``[n,BANDS]`` of flat blocks.
         variances: ``[n]``.
     """
-    shares = energies[:, SLOW:] / np.maximum(variances, 1e-11)[:, None]
-    usual = (shares <= _UNLIKE * np.quantile(shares, _LEAST_TEXTURED, axis=0)).all(axis=1)
+    fast = energies[:, SLOW:]
+    shares = fast / np.maximum(variances, 1e-11)[:, None]
+    much, large = (part > _UNLIKE * np.quantile(part, _LEAST_TEXTURED, axis=0) for part in (fast, shares))
+    usual = ~(much & large).any(axis=1)
     return usual if usual.mean() >= _AGREE else np.ones(len(usual), bool)
 
 

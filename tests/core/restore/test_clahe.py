@@ -30,7 +30,7 @@ class TestLBCLAHE(OperationTester):
         LBCLAHE(),
         LBCLAHE(mode="rule_based", over_time="frame", space="oklab"),
         LBCLAHE(mode="fixed", clip_limit=4.0, tiles=5, space="hsv", locality=1.0),
-        LBCLAHE(mode="fixed", tiles=32, over_time="frame", space="ycbcr", strength=0.4),
+        LBCLAHE(mode="fixed", tiles=9, over_time="frame", space="ycbcr", strength=0.4),
     )
 
 
@@ -121,7 +121,7 @@ def test_an_edge_gets_no_halo():
     for side in (made[20:127], made[130:236]):
         assert np.ptp(cv2.blur(side[None], (5, 1))) < 0.01
     peer = lightness(opencv_clahe(frame, 4.0)).mean(0)
-    assert max(np.ptp(cv2.blur(side[None], (5, 1))) for side in (peer[20:127], peer[130:236])) > 0.02
+    assert max(np.ptp(cv2.blur(side[None], (5, 1))) for side in (peer[20:127], peer[130:236])) > 0.03
 
 
 def test_flat_noise_is_not_raised_where_contrast_is(dark):
