@@ -161,6 +161,17 @@ def test_grain_keeps_the_mean():
     assert AddGrain(preset="8mm", strength=2)(clip).mean() == pytest.approx(0.06, abs=1e-3)
 
 
+def test_chroma_multiplies_the_colour_of_the_grain():
+    clip = np.full((1, 96, 96, 3), 0.5, np.float32)
+
+    def colour(chroma):
+        red, green, blue = np.moveaxis(AddGrain(preset="high_iso", chroma=chroma)(clip)[0], 2, 0)
+        return (blue - 0.299 * red - 0.587 * green - 0.114 * blue).std()
+
+    assert colour(0.0) < 1e-6 < 0.01 < colour(1.0)
+    assert colour(2.0) == pytest.approx(2 * colour(1.0), rel=0.05)
+
+
 def test_size_grows_with_the_frame():
     sizes = [measured(AddGrain(preset="35mm", strength=2)(np.full((2, rows, rows, 3), 0.5, np.float32))).size for rows in (540, 1080)]
     assert sizes[1] > 1.3 * sizes[0]
