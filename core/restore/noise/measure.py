@@ -208,7 +208,7 @@ def alike(energies: Floats, variances: Floats) -> NDArray[np.bool_]:
     fast = energies[:, SLOW:]
     shares = fast / np.maximum(variances, 1e-11)[:, None]
     much, large = (part > _UNLIKE * np.quantile(part, _LEAST_TEXTURED, axis=0) for part in (fast, shares))
-    usual = ~(much & large).any(axis=1)
+    usual: NDArray[np.bool_] = np.logical_not((much & large).any(axis=1))
     return usual if usual.mean() >= _AGREE else np.ones(len(usual), bool)
 
 
