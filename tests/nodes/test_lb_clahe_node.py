@@ -67,3 +67,12 @@ def test_progress_rises_and_a_cancel_passes(share, monkeypatch):
     with pytest.raises(CancelledError):
         make(images=torch.tensor(made_clip(6)))
     assert calls == sorted(calls) and {total for _, total in calls} == {18} and all(done < share for done, _ in calls[:-1])
+
+
+def test_a_cut_in_the_batch_starts_anew():
+    bright = made_clip(14, 48, 64)
+    dark = np.ascontiguousarray(np.clip(0.25 * made_clip(13, 48, 64, seed=2)[:, ::-1, ::-1], 0, 1))
+    out = make(images=torch.tensor(np.concatenate([bright, dark])))
+    assert out["report"].figures["shots"] == 2
+    for part, alone in ((slice(0, 14), bright), (slice(14, 27), dark)):
+        assert np.array_equal(out["images"][part], make(images=torch.tensor(alone))["images"])

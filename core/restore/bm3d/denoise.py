@@ -49,14 +49,20 @@ def denoise(
 
 def denoise_frame(
     frames: Frames, target: int, noise: Noise, profile: Profile = BALANCED, *, stages: Stages = "all",
-    colour_space: ColourSpace = "opponent", engine: Engine = "auto", progress: Progress = silent,
+    colour_space: ColourSpace = "opponent", engine: Engine = "auto", progress: Progress = silent, pilot: Frames | None = None,
 ) -> Frame:
-    """Remove noise from one of a few neighbouring frames ``[F,H,W,C]``; see `denoise`. Gives ``[H,W,C]``."""
+    """Remove noise from one of a few neighbouring frames ``[F,H,W,C]``; see `denoise`. Gives ``[H,W,C]``.
+
+    A `pilot` of the same shape, cleaned by other means, takes the place of the first stage's estimate: blocks are then compared in it.
+    """
     height, width, channels = frames.shape[1:]
     colours = 3 if channels == 4 else channels
     planes = np.stack([to_planes(frame[..., :colours], colour_space) for frame in frames], axis=1)
     small = shrunk(planes[0]) if len(frames) > 1 else None
     guide = planes
+    if pilot is not None:
+        stages = "wiener"
+        guide = np.stack([to_planes(frame[..., :colours], colour_space) for frame in pilot], axis=1)
     if stages != "wiener":
         guide = _staged(planes, None, noise, profile, target, small, engine, share(progress, 0, 2 if stages == "all" else 1))
     if stages != "hard":

@@ -197,8 +197,8 @@ def sample_lightness(source: Rows, channels: int, space: int, step: int, first: 
 
 
 @compiled
-def between_row(planes: Rows, place: float, columns: NDArray[np.int64], shares: Rows, line: Rows, out: Rows) -> None:
-    """Interpolate one row, at `place` between the rows of a small plane, and at `columns` + `shares` between its columns."""
+def between_row(planes: Rows, place: float, step: int, first: int, line: Rows, out: Rows) -> None:
+    """Interpolate one row, at `place` between the rows of a small plane, whose columns are `step` apart and begin at `first`."""
     top = min(max(int(np.floor(place)), 0), len(planes) - 1)
     bottom = min(top + 1, len(planes) - 1)
     share = np.float32(min(max(place - top, 0.0), 1.0))
@@ -206,9 +206,21 @@ def between_row(planes: Rows, place: float, columns: NDArray[np.int64], shares: 
     for x in range(len(above)):
         line[x] = above[x] + share * (below[x] - above[x])
     line[len(above)] = line[len(above) - 1]
-    for x in range(len(out)):
-        i = columns[x]
-        out[x] = line[i] + shares[x] * (line[i + 1] - line[i])
+    covered = min(first + len(above) * step, len(out))
+    out[:first] = line[0]
+    out[covered:] = line[len(above)]
+    if step == 2:  # 1080p: in pairs, for the processor's vectors
+        pairs = out[first:covered]
+        for n in range(len(pairs) // 2):
+            pairs[2 * n] = line[n]
+            pairs[2 * n + 1] = _HALF * (line[n] + line[n + 1])
+        if len(pairs) % 2:
+            pairs[-1] = line[len(pairs) // 2]
+        return
+    for k in range(step):
+        every, part = out[first + k : covered : step], np.float32(k / step)
+        for n in range(len(every)):
+            every[n] = line[n] + part * (line[n + 1] - line[n])
 
 
 @compiled
@@ -295,19 +307,18 @@ def shift_lightness(
     p, change, steps = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
     line, share = np.empty(gains.shape[1] + 1, np.float32), np.float32(strength)
     who, those, good = np.empty(width, np.int64), np.empty((4, width), np.float32), np.empty(width, np.float32)
-    columns, shares = np.empty(width, np.int64), np.empty(width, np.float32)
-    for x in range(width):
-        place = max((x - first) / step, 0.0)
-        columns[x] = min(int(place), gains.shape[1] - 1)
-        shares[x] = np.float32(min(place - columns[x], 1.0))
     for y in range(height):
         take_row(source[y], 0, 1, channels, rgb)
         decode_row(rgb, light)
         root_row(light, roots)
-        lightness_row(rgb, light, space, p)
+        if space == LAB:  # the second root is Y's
+            for x in range(width):
+                p[x] = min(max(np.float32(1.16) * roots[1, x] - np.float32(0.16), _ZERO), _ONE)
+        else:
+            lightness_row(rgb, light, space, p)
         place = (y - first) / step
-        between_row(gains, place, columns, shares, line, change)
-        between_row(offsets, place, columns, shares, line, steps)
+        between_row(gains, place, step, first, line, change)
+        between_row(offsets, place, step, first, line, steps)
         for x in range(width):
             change[x] = share * (change[x] * p[x] + steps[x])
         steps_row(p, change, space, steps)

@@ -25,7 +25,8 @@ NOISE_STEPS = 4096
 
 Counts = NDArray[np.int64]
 
-_ZERO, _ONE = np.float32(0), np.float32(1)
+_ZERO, _ONE, _HALF = np.float32(0), np.float32(1), np.float32(0.5)
+_FLOORS = 1024  # steps of lightness at which the noise is tabulated
 _ABSENT = np.float32(0.02)  # weight of a tile that holds nothing of a pixel's lightness, beside about 1 to 9 of one that does
 
 
@@ -116,6 +117,12 @@ def changes(plane: Frame, curves: Frame, out: Frame) -> None:
         for c in range(columns):
             presence(curves[r, c], says[r, c])
     weights, sums = np.empty((columns, KNOTS), np.float32), np.empty((columns, KNOTS), np.float32)
+    lefts, rights = np.empty(width, np.int64), np.empty(width, np.float32)
+    for x in range(width):
+        across = min(max((x + np.float32(0.5)) * np.float32(columns) / np.float32(width) - np.float32(0.5), _ZERO), np.float32(columns - 1))
+        lefts[x] = int(across)
+        rights[x] = across - np.float32(lefts[x])
+    top_knot, most = np.float32(KNOTS - 1), KNOTS - 2
     for y in range(height):
         place = min(max((y + 0.5) * rows / height - 0.5, 0.0), rows - 1.0)
         top = min(int(place), rows - 1)
@@ -127,20 +134,23 @@ def changes(plane: Frame, curves: Frame, out: Frame) -> None:
                 a, b = (_ONE - share) * above[k], share * below[k]
                 weight[k] = a + b
                 total[k] = a * curve_above[k] + b * curve_below[k]
-        line, made = plane[y], out[y]
-        for x in range(width):
-            across = min(max((x + np.float32(0.5)) * np.float32(columns) / np.float32(width) - np.float32(0.5), _ZERO),
-                         np.float32(columns - 1))
-            left = int(across)
-            right, to_right = min(left + 1, columns - 1), across - np.float32(left)
-            at = line[x] * np.float32(KNOTS - 1)
-            k = min(int(at), KNOTS - 2)
-            f = at - np.float32(k)
-            w = (_ONE - to_right) * (weights[left, k] + f * (weights[left, k + 1] - weights[left, k]))
-            w += to_right * (weights[right, k] + f * (weights[right, k + 1] - weights[right, k]))
-            v = (_ONE - to_right) * (sums[left, k] + f * (sums[left, k + 1] - sums[left, k]))
-            v += to_right * (sums[right, k] + f * (sums[right, k + 1] - sums[right, k]))
-            made[x] = v / w - line[x]
+        line, made, first = plane[y], out[y], 0
+        while first < width:  # from the middle of one tile to the middle of the next
+            left = lefts[first]
+            end = first + 1
+            while end < width and lefts[end] == left:
+                end += 1
+            right = min(left + 1, columns - 1)
+            weight, weight_right, total, total_right = weights[left], weights[right], sums[left], sums[right]
+            for x in range(first, end):
+                at = line[x] * top_knot
+                k = min(int(at), most)
+                f, to_right = at - np.float32(k), rights[x]
+                g, to_left = _ONE - f, _ONE - to_right
+                w = to_left * (g * weight[k] + f * weight[k + 1]) + to_right * (g * weight_right[k] + f * weight_right[k + 1])
+                v = to_left * (g * total[k] + f * total[k + 1]) + to_right * (g * total_right[k] + f * total_right[k + 1])
+                made[x] = v / w - line[x]
+            first = end
 
 
 @compiled
@@ -162,14 +172,16 @@ def guided_share(
         offset: ``[h,w]``, written.
     """
     height, width = mean.shape
-    floor, many = np.float32(least), np.float32(times)
+    floors, top = np.empty(_FLOORS + 1, np.float32), np.float32(_FLOORS)
+    for n in range(_FLOORS + 1):
+        band = min(max(np.float32(n) / top * np.float32(BANDS) - _HALF, _ZERO), np.float32(BANDS - 1))
+        i = min(int(band), BANDS - 2)
+        sigma = noise[i] + (band - np.float32(i)) * (noise[i + 1] - noise[i])
+        floors[n] = np.float32(least) + np.float32(times) * sigma * sigma
     for y in range(height):
         m, c, s, q, g, o = mean[y], change[y], square[y], product[y], gain[y], offset[y]
         for x in range(width):
-            band = m[x] * np.float32(BANDS) - np.float32(0.5)
-            band = min(max(band, _ZERO), np.float32(BANDS - 1))
-            i = min(int(band), BANDS - 2)
-            sigma = noise[i] + (band - np.float32(i)) * (noise[i + 1] - noise[i])
+            place = np.int32(min(max(m[x], _ZERO), _ONE) * top + _HALF)
             variance = max(s[x] - m[x] * m[x], _ZERO)
-            g[x] = (q[x] - m[x] * c[x]) / (variance + floor + many * sigma * sigma)
+            g[x] = (q[x] - m[x] * c[x]) / (variance + floors[place])
             o[x] = c[x] - g[x] * m[x]

@@ -121,7 +121,7 @@ class AddGrain(FrameOperation):
 
 def missing(wanted: GrainProfile, own: GrainProfile) -> GrainProfile:
     """Give the grain that must be added to `own` to make `wanted`: variances and spectra are subtracted, never below nothing."""
-    if own.kind == "none" or own.blocks == 0:
+    if own.blocks == 0 or own.sigma == 0:
         return wanted
 
     def lacks(curve: tuple[float, ...], there: tuple[float, ...]) -> tuple[float, ...]:

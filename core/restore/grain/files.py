@@ -27,7 +27,9 @@ def read_grain(path: Path) -> GrainProfile:
     """
     try:
         return parse_grain(path.read_text(encoding="utf-8"))
-    except (GrainError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise GrainError(f"{path}: this is no text; wanted is a grain profile in JSON or an AV1 film grain table.") from error
+    except GrainError as error:
         raise GrainError(f"{path}: {error}") from error
 
 

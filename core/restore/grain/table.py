@@ -9,7 +9,8 @@ import numpy as np
 from ..noise.blocks import LAGS, Floats
 from ..noise.flat import LEVELS
 from ..noise.measure import ColourNoise, Noise
-from ..noise.spectrum import WHITE, Lags, autoregression, causal_offsets, lags_from
+from ..noise.spectrum import WHITE, Lags, causal_offsets, lags_from
+from .autoregressive import SHIFTS, fitted_filter
 from .classify import classify
 from .profile import GrainError, GrainProfile, Kind, curve_at
 from .template import template_sigma
@@ -19,7 +20,6 @@ Points = tuple[tuple[int, int], ...]
 HEADER = "filmgrn1"
 
 _FOREVER = 2**63 - 1
-_FIRM = 0.01  # white noise added before the filters are fitted, so that rounding their coefficients does no harm
 _GAIN_SIZE = 64  # px of the grid on which an AR filter's spectrum is sampled
 _MOST = (14, 10, 10)  # points of the scaling functions of Y, Cb and Cr
 
@@ -122,14 +122,15 @@ def write_tables(tables: list[GrainTable]) -> str:
 
 
 def table_of(grain: GrainProfile, seed: int = 7391, lag: int = 3) -> GrainTable:
-    """Give the AV1 parameters of a measured grain: AR filters by Yule-Walker, scaling by its strength over luma.
+    """Give the AV1 parameters of a measured grain: AR filters by its spectra, scaling by its strength over luma.
 
     The template's standard deviation follows from the filter; the scaling makes up for it, so that the decoded strength is right.
     """
-    filters = [autoregression(own, lag, _FIRM)[0] for own in (grain.lags, grain.cb_lags, grain.cr_lags)]
-    largest = max((float(abs(exact).max()) for exact in filters if exact.size), default=0.0)
-    shift = next((n for n in (9, 8, 7) if largest * 2**n <= 127), 6)  # as fine as the largest coefficient lets it be
-    (coeffs, spread), (cb, cb_spread), (cr, cr_spread) = (_quantised(exact, lag, shift) for exact in filters)
+    planes = (grain.lags, grain.cb_lags, grain.cr_lags) if grain.has_chroma else (grain.lags,) * 3
+    # All planes have one shift: luma's error counts as much as both others'.
+    shift = min(SHIFTS, key=lambda n: sum(w * fitted_filter(own, lag, n).error for own, w in zip(planes, (2, 1, 1), strict=True)))
+    coeffs, cb, cr = (fitted_filter(own, lag, shift).coeffs for own in planes)
+    spread, cb_spread, cr_spread = (template_sigma(own, lag, shift) for own in (coeffs, cb, cr))
     curves = (grain.sigmas, grain.cb_sigmas, grain.cr_sigmas)
     wanted = [[255 * s * 2048 / gain for s in curve] for curve, gain in zip(curves, (spread, cb_spread, cr_spread), strict=True)]
     scaling = 11
@@ -156,12 +157,6 @@ def profile_of_table(table: GrainTable) -> GrainProfile:
 def _kind(grain: GrainProfile) -> Kind:
     cb, cr = (Noise(float(np.median(curve))) for curve in (grain.cb_sigmas, grain.cr_sigmas))
     return classify(ColourNoise(Noise(grain.sigma, grain.sigmas, grain.lags, 1000), cb, cr), 1080)[0]
-
-
-def _quantised(exact: Floats, lag: int, shift: int) -> tuple[tuple[int, ...], float]:
-    """Give AR coefficients in units of ``2 ** -shift``, and the standard deviation of the template that they make."""
-    coeffs = tuple(int(c) for c in np.clip(np.round(exact * 2**shift), -128, 127))
-    return coeffs, template_sigma(coeffs, lag, shift)
 
 
 def _filtered(coeffs: tuple[int, ...], table: GrainTable) -> tuple[Lags, float]:

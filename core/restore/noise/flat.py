@@ -15,13 +15,15 @@ from .blocks import Floats
 LEVELS = 16
 """Levels of brightness in which noise is measured apart; level i is round (i + 1/2) / LEVELS."""
 
+SLOW = 2
+"""Of the lowest bands, which betray texture and shading."""
+
 _FEWEST = 6  # blocks in a level that are looked at
 _AGREEING = 3  # flat ones among them that are believed
 _CALM = 0.08  # the quantile from which the search for the flat blocks starts
 _SPREADS = 2.0  # standard deviations above the flat blocks' mean variance up to which a block is taken for flat
 _ROUNDS = 40
 _AS_WELL = 0.6  # share of the flat blocks of a level that another needs to be held against it
-_SLOW = 2  # of the lowest bands, which betray texture and shading
 _SLOW_CALM = 0.25  # the quantile of their energies, among blocks calm as a whole, that is taken for noise alone
 
 
@@ -86,7 +88,7 @@ def flat_blocks(
 def calm_blocks(variances: NDArray[Any], energies: NDArray[Any], samples: float, sizes: Floats) -> NDArray[np.bool_]:
     """Say which blocks are calm as a whole and in the slow bands; of the arguments of `flat_blocks`."""
     calm = variances <= calm_variance(variances, samples)[1]
-    for band in range(_SLOW):
+    for band in range(SLOW):
         shape = sizes[band] / 2
         alone = np.quantile(energies[calm, band], _SLOW_CALM) * shape / gammaincinv(shape, _SLOW_CALM)
         calm &= energies[:, band] <= alone * (1 + _SPREADS * np.sqrt(1 / shape))

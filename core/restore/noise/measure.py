@@ -28,12 +28,15 @@ from .blocks import (
     lags_of,
     residual_blocks,
 )
-from .flat import LEVELS, calm_variance, flat_blocks, levels_of, smooth_curve
+from .flat import LEVELS, SLOW, calm_variance, flat_blocks, levels_of, smooth_curve
 from .spectrum import WHITE, Lags, lags_from
 
 _MOST = 800  # blocks a frame whose autocovariance is kept
 _COARSEST = 60 / 1024  # independent values in a block a pixel, for the coarsest noise that is looked for
 _STANDS_OUT = 1.6  # times the variance that its level should have: a block of texture among flat ones
+_UNLIKE = 1.6  # times the usual share of a fast band: a block with texture
+_LEAST_TEXTURED = 0.25  # quantile of the shares that is taken for the noise's own
+_AGREE = 0.28  # share of the flat blocks that must be alike
 _ROUNDS = 3  # of finding flat blocks and learning how many independent values each is worth
 _EDGE = 4.0  # times the median variance of a chroma plane: beyond, the block has an edge
 
@@ -169,6 +172,7 @@ def measure_samples(parts: Sequence[Samples]) -> ColourNoise:
         samples = effective_samples(covariances[0, flat].mean(axis=0, dtype=np.float64), side)
     if not flat.any():
         return ColourNoise(Noise())
+    flat[np.flatnonzero(flat)[~alike(energies[flat], variances[flat])]] = False
     levels, middle = levels_of(means[flat]), lags_of(side)
     kept = covariances[:, flat]
     luma = _noise(kept[0], levels, side)
@@ -188,6 +192,24 @@ def measure_samples(parts: Sequence[Samples]) -> ColourNoise:
         return ColourNoise(luma)
     (cb, cb_luma), (cr, cr_luma) = chroma
     return ColourNoise(luma, cb, cr, cb_luma, cr_luma)
+
+
+def alike(energies: Floats, variances: Floats) -> NDArray[np.bool_]:
+    """Say which flat blocks have no more power in the fast bands than noise of one shape has, whatever its strength.
+
+    Grass under coarse grain is calm as a whole, and a level of brightness may hold nothing else: it shows by fast detail that the
+    grain has not got, more of it than other blocks have, and a larger share of its power. Where few blocks agree, the shape of the
+    noise depends on brightness, and all are believed.
+
+    Args:
+        energies: ``[n,BANDS]`` of flat blocks.
+        variances: ``[n]``.
+    """
+    fast = energies[:, SLOW:]
+    shares = fast / np.maximum(variances, 1e-11)[:, None]
+    much, large = (part > _UNLIKE * np.quantile(part, _LEAST_TEXTURED, axis=0) for part in (fast, shares))
+    usual: NDArray[np.bool_] = np.logical_not((much & large).any(axis=1))
+    return usual if usual.mean() >= _AGREE else np.ones(len(usual), bool)
 
 
 def _noise(covariances: NDArray[Any], levels: NDArray[np.int64], side: int) -> Noise:

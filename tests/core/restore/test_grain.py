@@ -31,16 +31,15 @@ COARSE = replace(preset_profile("8mm"), height=0, blocks=100)
 class TestAddGrain(OperationTester):
     variants = (
         AddGrain(), AddGrain(preset="high_iso", chroma=2, seed=5, strength=2), AddGrain(profile=COARSE, chroma=0, size=2),
-        AddGrain(preset="16mm", fill_up=True, fixed_size=True),
-        AddGrain(preset="8mm", fill_up=True, where=Mask(np.ones((1, 24, 32), np.float32))),
+        AddGrain(preset="16mm", fill_up=True, fixed_size=True, where=Mask(np.ones((1, 24, 32), np.float32))),
     )
 
 
 class TestRemoveGrain(OperationTester):
     # Their profile is given: a clip of a few small frames has no flat parts to measure.
     variants = (
-        RemoveGrain(profile=COARSE), RemoveGrain(profile=COARSE, adaptive=False, preservation=0.5, texture=0, strength=2),
-        RemoveGrain(profile=replace(COARSE, lags=WHITE), method="bm3d"),
+        RemoveGrain(profile=COARSE),
+        RemoveGrain(profile=replace(COARSE, lags=WHITE), method="fast", preservation=0.5, texture=0, strength=2),
     )
 
 
@@ -77,7 +76,7 @@ def test_a_preset_is_measured_as_what_it_is(preset, shaded):
 
 
 def test_kinds(shaded):
-    big = np.repeat(np.repeat(shaded[:1], 3, axis=1), 2, axis=2)[:, :1080 - 120]
+    big = shaded[:1, :260]  # so few rows that sizes are judged in px
     random = np.random.default_rng(2)
     assert measured(big).kind == "none"
     assert measured(big + random.normal(0, 0.03, big.shape).astype(np.float32)).kind == "digital noise"
@@ -162,6 +161,17 @@ def test_grain_keeps_the_mean():
     assert AddGrain(preset="8mm", strength=2)(clip).mean() == pytest.approx(0.06, abs=1e-3)
 
 
+def test_chroma_multiplies_the_colour_of_the_grain():
+    clip = np.full((1, 96, 96, 3), 0.5, np.float32)
+
+    def colour(chroma):
+        red, green, blue = np.moveaxis(AddGrain(preset="high_iso", chroma=chroma)(clip)[0], 2, 0)
+        return (blue - 0.299 * red - 0.587 * green - 0.114 * blue).std()
+
+    assert colour(0.0) < 1e-6 < 0.01 < colour(1.0)
+    assert colour(2.0) == pytest.approx(2 * colour(1.0), rel=0.05)
+
+
 def test_size_grows_with_the_frame():
     sizes = [measured(AddGrain(preset="35mm", strength=2)(np.full((2, rows, rows, 3), 0.5, np.float32))).size for rows in (540, 1080)]
     assert sizes[1] > 1.3 * sizes[0]
@@ -186,15 +196,24 @@ def test_clean_pictures_stay(name):
 @pytest.mark.parametrize("method", ["fast", "bm3d"])
 @pytest.mark.parametrize("preset", ["35mm", "high_iso"])
 def test_grain_goes_and_the_picture_stays(method, preset, shaded):
-    clip = shaded[:2]
+    clip = shaded[:1]
     grainy = run(AddGrain(preset=preset, fixed_size=True, strength=2), clip)
     made = run(RemoveGrain(method=method, texture=0), grainy)
     assert psnr(made, clip) >= psnr(grainy, clip) + 6
 
 
+@pytest.mark.parametrize("preset", ["35mm", "16mm"])
+def test_block_matching_keeps_more_of_a_photograph_than_windows_alone(preset):
+    clip = np.ascontiguousarray(data.coffee()[None, 60:252, 180:372]).astype(np.float32) * np.float32(0.7 / 255) + np.float32(0.15)
+    grain = replace(preset_profile(preset), height=0)
+    grainy = AddGrain(profile=grain, seed=3)(clip)
+    fast, blocks = (psnr(RemoveGrain(method=m, texture=0, adaptive=False, profile=grain)(grainy), clip) for m in ("fast", "bm3d"))
+    assert blocks >= fast + 0.2 and blocks >= psnr(grainy, clip) + 4
+
+
 def test_preservation_keeps_a_share(shaded):
     grainy = run(AddGrain(preset="16mm", fixed_size=True), shaded[:1])
-    none, half = (run(RemoveGrain(preservation=kept, texture=0), grainy) for kept in (0.0, 0.5))
+    none, half = (run(RemoveGrain(method="fast", preservation=kept, texture=0), grainy) for kept in (0.0, 0.5))
     assert np.allclose(half, (none + grainy) / 2, atol=1e-5)
     assert RemoveGrain(preservation=1).identity
 
@@ -205,10 +224,10 @@ def test_texture_is_protected():
     woven = np.where(columns < 128, 0.5 + 0.12 * np.sin(columns * 1.3) * np.sin(rows * 1.7), flat)
     clip = np.repeat(woven[None, ..., None], 3, axis=3).astype(np.float32)
     grainy = run(AddGrain(preset="16mm", fixed_size=True), clip)
-    plain, protected = (run(RemoveGrain(texture=t, profile=measured(grainy)), grainy) for t in (0.0, 0.8))
+    plain, protected = (run(RemoveGrain(method="fast", texture=t, profile=measured(grainy)), grainy) for t in (0.0, 0.8))
     assert np.allclose(plain[:, :, 150:], protected[:, :, 150:], atol=0.02)
     change = [abs(made - grainy)[:, :, 8:120].mean() for made in (plain, protected)]
-    assert change[1] < 0.5 * change[0]
+    assert change[1] < 0.43 * change[0]
 
 
 def test_stabilising_curve_evens_the_grain():
@@ -223,16 +242,16 @@ def test_stabilising_curve_evens_the_grain():
 # --- match
 
 
-@pytest.mark.parametrize("preset", ["35mm", "16mm", "high_iso"])
-def test_removed_and_matched_grain_is_the_grain_it_was(preset, shaded):
+@pytest.mark.parametrize("preset, method", [("35mm", "bm3d"), ("16mm", "fast"), ("high_iso", "fast")])
+def test_removed_and_matched_grain_is_the_grain_it_was(preset, method, shaded):
     grainy = run(AddGrain(preset=preset, fixed_size=True, seed=3), shaded)
     before = measured(grainy)
-    clean = run(RemoveGrain(texture=0), grainy)
+    clean = run(RemoveGrain(texture=0, method=method), grainy)
     after = measured(run(AddGrain(fill_up=True, profile=before), clean))
     seen = slice(4, 12)
-    assert np.mean(after.sigmas[seen]) == pytest.approx(np.mean(before.sigmas[seen]), rel=0.05)
+    assert np.mean(after.sigmas[seen]) == pytest.approx(np.mean(before.sigmas[seen]), rel=0.025)
     strong = within_20_db(before)
-    assert abs(10 * np.log10(radial_spectrum(after.lags) / radial_spectrum(before.lags)))[strong].max() <= 1
+    assert abs(10 * np.log10(radial_spectrum(after.lags) / radial_spectrum(before.lags)))[strong].max() <= 0.5
 
 
 def test_what_is_there_is_not_added_twice(shaded):
@@ -258,6 +277,8 @@ def test_missing_subtracts_variances():
     half = replace(grain, sigmas=tuple(s * 0.6 for s in grain.sigmas), sigma=grain.sigma * 0.6, blocks=9)
     assert np.array(missing(grain, half).sigmas) == pytest.approx(0.8 * np.array(grain.sigmas))
     assert missing(grain, GrainProfile()) is grain
+    faint = replace(half, kind="none", sigmas=(0.003,) * LEVELS, sigma=0.003)
+    assert np.array(missing(grain, faint).sigmas)[8] == pytest.approx(np.sqrt(grain.sigmas[8] ** 2 - 0.003**2))
     assert max(missing(half, replace(grain, blocks=9)).sigmas) == 0
 
 

@@ -11,7 +11,7 @@ from skimage import data
 
 from talkies.core.restore.noise import blocks, spectrum
 from talkies.core.restore.noise.flat import LEVELS
-from talkies.core.restore.noise.measure import measure_colour, measure_noise, measure_samples, sample_frame
+from talkies.core.restore.noise.measure import alike, measure_colour, measure_noise, measure_samples, sample_frame
 
 
 def grain(shape, blur, seed=1):
@@ -47,6 +47,24 @@ def test_sigma_under_a_photograph(blur, error):
     camera = data.camera().astype(np.float32) / 255 * 0.7 + 0.15
     found = measure_noise([camera + grain(camera.shape, blur) * (10 / 255)])
     assert found.sigma * 255 == pytest.approx(10, rel=error)
+
+
+@pytest.mark.parametrize("steps, blur", [(10, 1.0), (10, 1.5), (25, 1.5)])
+def test_autocorrelation_under_a_photograph_with_grass(blur, steps):
+    camera = data.camera().astype(np.float32) / 255 * 0.7 + 0.15
+    noise = grain(camera.shape, blur)
+    found = np.array(measure_noise([camera + noise * (steps / 255)]).lags)
+    true = [[float((noise[:508, 4:508] * noise[y : y + 508, 4 + x : 508 + x]).mean()) for x in range(-3, 4)] for y in range(4)]
+    assert abs(found[:4, 5:12] - np.array(true)).max() <= 0.05
+
+
+def test_grass_is_told_from_grain_and_grain_from_slow_texture():
+    # share of power in the four bands, slow to fast, and variance: coarse grain, grass on it, stronger grain; flat, slow texture
+    grain_alone, grass, stronger = [4.0, 1.0, 0.1, 0.01], [4.2, 1.2, 0.5, 0.4], [16.0, 4.0, 0.4, 0.04]
+    energies, variances = np.array([grain_alone] * 6 + [grass] * 4 + [stronger] * 4), np.array([1.0] * 6 + [1.5] * 4 + [4.0] * 4)
+    assert alike(energies, variances).tolist() == [True] * 6 + [False] * 4 + [True] * 4
+    energies, variances = np.array([[1.0] * 4] * 6 + [[30.0, 9.0, 1.0, 1.0]] * 8), np.array([1.0] * 6 + [5.0] * 8)
+    assert alike(energies, variances).all()
 
 
 def test_sigma_follows_luma(shaded):

@@ -1,0 +1,114 @@
+"""The whole-numbered autoregressive filter that makes AV1's grain: the one of its few bits whose spectrum is nearest to a wanted one."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from ..noise.blocks import Floats
+from ..noise.spectrum import WHITE, Lags, autoregression, causal_offsets, power_spectrum
+from .template import template_sigma
+
+SHIFTS = (9, 8, 7, 6)
+"""Bits after the point that AV1 lets coefficients have."""
+
+_GRID = 32  # px of the grid on which spectra are compared
+_RINGS = 12  # of equal width, which count alike, however many frequencies they hold
+_FIRM = (0.003, 0.01, 0.03, 0.06, 0.12, 0.25)  # white noise added before fitting
+_FAINT = 0.01  # share of the strongest power, below which a spectrum may be anything below
+_STEPS = 80
+_HONEST = 0.12  # how far the grain that a filter really makes may be from what its spectrum says; an unstable one's is far off
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Coefficients in units of ``2 ** -shift``, in the order of `spectrum.causal_offsets`, and the mean square of their error in dB."""
+
+    coeffs: tuple[int, ...]
+    error: float
+
+
+@lru_cache(maxsize=64)
+def fitted_filter(lags: Lags, lag: int, shift: int) -> Filter:
+    """Find a stable filter for an autocorrelation.
+
+    The Yule-Walker equations with a little white noise added are the starts, one for each amount: smooth grain makes them nearly
+    singular, and rounding their solution then changes the grain beyond recognition. From the best of them, coefficients are moved
+    by ones as long as the spectrum gets nearer to the wanted one, by the mean square of decibels over rings of frequency.
+
+    Args:
+        lags: the autocorrelation.
+        lag: reach of the filter, px (0..3).
+        shift: bits after the point (6..9).
+    """
+    if lag == 0:
+        return Filter((), float(_errors(np.ones((1, _GRID * (_GRID // 2 + 1))), lags)[0]))
+    rounded = [np.round(autoregression(lags, lag, firm)[0] * 2**shift) for firm in _FIRM]
+    starts = {tuple(int(c) for c in start) for start in rounded if start.min() >= -128 and start.max() <= 127}
+    found = [Filter(start, float(_errors(_response(start, lag, shift)[None], lags)[0])) for start in starts]
+    for rough in sorted(found, key=lambda made: (made.error, made.coeffs)):
+        for made in (_descended(rough, lags, lag, shift), rough):
+            if _is_stable(made.coeffs, lag, shift):
+                return made
+    none = (0,) * len(causal_offsets(lag))  # grain that so few bits cannot make at all: white
+    return Filter(none, float(_errors(_response(none, lag, shift)[None], lags)[0]))
+
+
+def _descended(start: Filter, lags: Lags, lag: int, shift: int) -> Filter:
+    """Move single coefficients by one, the most rewarding first, until none helps."""
+    waves = _waves(lag) / 2**shift
+    moves = np.concatenate([-waves, waves])
+    coeffs, error = list(start.coeffs), start.error
+    response = _response(start.coeffs, lag, shift)
+    for _ in range(_STEPS):
+        errors = _errors(response + moves, lags)
+        best = int(errors.argmin())
+        which, by = best % len(coeffs), 1 if best < len(coeffs) else -1
+        if errors[best] >= error - 1e-6 or not -128 <= coeffs[which] + by <= 127:
+            break
+        coeffs[which] += by
+        response, error = response + moves[best], float(errors[best])
+    return Filter(tuple(coeffs), error)
+
+
+def _errors(responses: Floats, lags: Lags) -> Floats:
+    """Give the mean square error in dB of the spectra that filters make, ``responses`` being one over them: ``[n]``."""
+    wanted, weights, count = _target(lags)
+    power = 1 / np.maximum(abs(responses) ** 2, 1e-6)
+    power /= (power @ count)[:, None]
+    floor = _FAINT * wanted.max()
+    off = 10 * np.log10(np.maximum(power, floor) / np.maximum(wanted, floor))
+    return np.asarray(off**2 @ weights)
+
+
+@lru_cache(maxsize=16)
+def _target(lags: Lags) -> tuple[Floats, Floats, Floats]:
+    """Give the wanted power at half of all frequencies, the weight of each, and the share of the frequencies that it stands for."""
+    half = _GRID // 2 + 1
+    wanted = power_spectrum(lags, _GRID, _GRID)[:, :half].ravel()
+    stands_for = np.full((_GRID, half), 2.0)
+    stands_for[:, [0, -1]] = 1
+    count = stands_for.ravel() / stands_for.sum()
+    radius = np.hypot(np.fft.fftfreq(_GRID)[:, None], np.arange(half) / _GRID).ravel()
+    ring = np.minimum((radius * 2 * _RINGS).astype(int), _RINGS)
+    weights = count / np.bincount(ring, count)[ring] / (_RINGS + 1)
+    return wanted, weights, count
+
+
+def _response(coeffs: tuple[int, ...], lag: int, shift: int) -> Floats:
+    return np.asarray(1 - np.array(coeffs) @ _waves(lag) / 2**shift)
+
+
+@lru_cache(maxsize=4)
+def _waves(lag: int) -> Floats:
+    """Give the Fourier transform of each coefficient's place, ``[taps, frequencies]`` (complex)."""
+    down, right = np.fft.fftfreq(_GRID)[:, None], (np.arange(_GRID // 2 + 1) / _GRID)[None]
+    return np.stack([np.exp(2j * np.pi * (down * y + right * x)).ravel() for y, x in causal_offsets(lag)])
+
+
+def _is_stable(coeffs: tuple[int, ...], lag: int, shift: int) -> bool:
+    power = 1 / np.maximum(abs(_response(coeffs, lag, shift)) ** 2, 1e-6)
+    count = _target(WHITE)[2]
+    said = float(np.sqrt(power @ count)) * template_sigma((), 0, 7)
+    return abs(template_sigma(coeffs, lag, shift) / said - 1) <= _HONEST
