@@ -1,7 +1,8 @@
 """3x3 convolutions on the CPU by Winograd's minimal filtering: a quarter of the multiplications of the direct way, in float32.
 
 Tiles of 4x4 pixels are made from 6x6: F(4x4, 3x3), interpolation points 0, 1, -1, 2, -2 and infinity. A convolution is `to_points`,
-one matrix product a point, and `from_points`; whoever calls says how many tiles go through together.
+one matrix product a point, and `from_points`. `convolve` does all three for a run of tiles at a time, while they lie in a core's
+cache; that suits layers of few channels. (All kernels are in this file, since numba's disk cache looks at one file only.)
 
 Source: Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016; Winograd, "Arithmetic complexity of
 computations", SIAM 1980.
@@ -19,6 +20,12 @@ from .compiled import compiled
 Floats = NDArray[np.float32]
 
 POINTS = 36
+
+RUN = 32
+"""Tiles that `convolve` works on together. Their number is fixed, so that how work is shared among threads never shows in the result."""
+
+LARGEST_PRODUCT = 2**18
+"""Multiplications of one matrix product up to which BLAS keeps to the thread that calls it."""
 
 # Rows are the interpolation points: what a kernel [a, b, c] is at each of them, scaled.
 _KERNEL_AT_POINTS = np.array([
@@ -129,3 +136,39 @@ def from_points(made: Floats, place: int, first: int, last: int, bias: Floats, s
                 for k in range(channels):
                     value = back[i, j, k] + bias[k]
                     out[top + i, left + j, k] = value if value > zero else value * slope[k]
+
+
+def fits(into: int, out: int) -> bool:
+    """Say whether a convolution from so many channels to so many is of a size that `convolve` is fast for."""
+    return RUN * into * out <= LARGEST_PRODUCT
+
+
+def runs(height: int, width: int) -> int:
+    """Count the runs of tiles of a picture."""
+    return -(-tiles(height, width) // RUN)
+
+
+@compiled
+def convolve(picture: Floats, kernels: Floats, bias: Floats, slope: Floats, first: int, last: int, out: Floats) -> None:
+    """Convolve with zeros beyond the edges, add the bias, and multiply what is negative by the slope; runs first..last-1 of the tiles.
+
+    Args:
+        picture: ``[H,W,I]``, C-contiguous.
+        kernels: ``[36,I,O]`` of `transformed`.
+        bias: ``[O]``.
+        slope: ``[O]``; 1 for no activation, 0 for ReLU.
+        first: run to begin with.
+        last: run after the last one.
+        out: ``[H,W,O]``, C-contiguous; written where these runs' tiles lie.
+    """
+    height, width, into = picture.shape
+    count = (height + 3) // 4 * ((width + 3) // 4)
+    # One row more than a run has, so that the 36 planes do not fall on the same lines of the cache.
+    seen = np.zeros((36, RUN + 1, into), np.float32)
+    made = np.zeros((36, RUN + 1, out.shape[2]), np.float32)
+    for run in range(first, last):
+        start, stop = run * RUN, min((run + 1) * RUN, count)
+        to_points(picture, start, stop, seen, 0)
+        for p in range(36):
+            np.dot(seen[p, :RUN], kernels[p], made[p, :RUN])
+        from_points(made, 0, start, stop, bias, slope, out)

@@ -10,8 +10,7 @@ import torch
 from torch import nn
 
 from ..arrays import to_floats, to_image
-from ..winograd import Floats, transformed
-from .winograd import convolve, fits, runs
+from ..winograd import Floats, convolve, fits, runs, transformed
 
 _SHARES = 4
 """Pieces of work a thread and layer: more even out threads that are held up, fewer cost less."""
