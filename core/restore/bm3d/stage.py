@@ -16,7 +16,7 @@ from . import filtering, matching
 from .matching import BLOCK
 from .noise_model import Noise
 from .profile import Stage
-from .tiling import Planes, match_limit, reach_among, search, tables, tiles
+from .tiling import TIGHT, Planes, enough, match_limit, reach_among, search, tables, tiles
 from .transforms import bior_scales, pairing_order
 
 _log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def run_stage(
 
     def work(i: int) -> None:
         tile = todo[i]
-        motion, candidates = search(tile, stage, frames, target, small)
+        motion, candidates, first = search(tile, stage, frames, target, small)
         rows = stage.step * (tile.bottom - tile.top - 1) + BLOCK + 2 * reach
         columns = stage.step * (tile.right - tile.left - 1) + 1 + 2 * reach
         corners = np.array([stage.step * tile.top - reach, stage.step * tile.left - reach]) + motion
@@ -70,7 +70,7 @@ def run_stage(
         places = np.empty((*shape, stage.capacity), np.int32)
         counts = np.empty(shape, np.int32)
         matching.match(split, stage.step, target, height, width, np.array([tile.top, tile.bottom, tile.left, tile.right]), candidates,
-                       corners, np.array([rows, columns]), limit, stage.capacity, distances, places, counts)
+                       first, enough(stage), TIGHT * limit, corners, np.array([rows, columns]), limit, stage.capacity, distances, places, counts)
         spread = _analysed(noisy, corners, looked_up.analysis, rows, columns)
         spread_pilot = spread[:, :0] if pilot is None else _analysed(pilot, corners, looked_up.analysis, rows, columns)
         area = rows * columns
