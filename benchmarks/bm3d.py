@@ -120,7 +120,8 @@ def _rows(shown: dict[str, Picture], sigmas: list[float], repeat: int, *, packag
             if package:
                 here[_PACKAGE] = _found(_package(sigma), frame, picture, 1)
             found[f"{name} {sigma:g}"] = here
-    rows = [[f"{case} {way}", f"{f.psnr:.3f}", f"{f.wall_s:.3f}", f"{f.cpu_s:.3f}"] for case, ways in found.items() for way, f in ways.items()]
+    rows = [[f"{case} {way}", f"{f.psnr:.3f}", f"{f.wall_s:.3f}", f"{f.cpu_s:.3f}"]
+            for case, ways in found.items() for way, f in ways.items()]
     print(table(["picture, sigma, way", "PSNR", "s", "CPU s"], rows) + "\n", flush=True)
     return found
 
@@ -143,8 +144,8 @@ def _beside(found: dict[str, dict[str, Found]], way: str, peer: str) -> list[str
     pairs = [(ways[way], ways[peer]) for ways in found.values()]
     above = [a.psnr - b.psnr for a, b in pairs]
     cpu, wall = [a.cpu_s / b.cpu_s for a, b in pairs], [a.wall_s / b.wall_s for a, b in pairs]
-    where = "" if peer == _PACKAGE else ", colour"
-    return [f"{way} / {peer}{where}", f"{min(above):+.3f}", f"{mean(above):+.3f}", *(f"{f(s):.4f}x" for s in (cpu, wall) for f in (max, mean))]
+    name = f"{way} / {peer}" + ("" if peer == _PACKAGE else ", colour")
+    return [name, f"{min(above):+.3f}", f"{mean(above):+.3f}", *(f"{f(times):.4f}x" for times in (cpu, wall) for f in (max, mean))]
 
 
 def _large(options: argparse.Namespace) -> dict[str, Any]:

@@ -86,7 +86,8 @@ def _flicker() -> dict[str, Any]:
         }
         for way, call in ways.items():
             made = call()
-            found = {"flicker": along_the_motion(made, right, down), "psnr": float(np.mean([psnr(a, b) for a, b in zip(made, clean, strict=True)]))}
+            mean = float(np.mean([psnr(a, b) for a, b in zip(made, clean, strict=True)]))
+            found = {"flicker": along_the_motion(made, right, down), "psnr": mean}
             figures[f"{name}, {way}"] = found
             rows.append([f"{name}, {way}", f"{found['flicker']:.3f}", f"{found['psnr']:.3f}"])
     print(table(["pan in px a frame, way", "flicker, steps of 255", "PSNR"], rows) + "\n", flush=True)

@@ -51,7 +51,7 @@ class Profile:
 
 
 FAST = Profile("fast", Stage(5, 9, 8, "bior1.5", 2.65, 3.1, 3.0, 30, clip_step=5), Stage(5, 9, 8, "dct", 1.0, 1.0, 0, 20, clip_step=5))
-BALANCED = Profile("balanced", Stage(4, 19, 16, "bior1.5", 2.65, 3.1, 3.0, 30), Stage(4, 19, 32, "dct", 1.0, 1.0, 0, 20))
+BALANCED = Profile("balanced", Stage(4, 19, 16, "bior1.5", 2.65, 3.1, 3.0, 30), Stage(4, 19, 32, "dct", 1.0, 1.0, 0, 20, clip_step=4))
 QUALITY = Profile("quality", Stage(3, 19, 16, "bior1.5", 2.65, 3.1, 3.0, 30), Stage(3, 19, 32, "dct", 1.0, 1.0, 0, 20))
 
 PROFILES = {profile.name: profile for profile in (FAST, BALANCED, QUALITY)}

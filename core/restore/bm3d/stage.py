@@ -70,7 +70,8 @@ def run_stage(
         places = np.empty((*shape, stage.capacity), np.int32)
         counts = np.empty(shape, np.int32)
         matching.match(split, stage.step, target, height, width, np.array([tile.top, tile.bottom, tile.left, tile.right]), candidates,
-                       first, enough(stage), TIGHT * limit, corners, np.array([rows, columns]), limit, stage.capacity, distances, places, counts)
+                       first, enough(stage), TIGHT * limit, corners, np.array([rows, columns]), limit, stage.capacity,
+                       distances, places, counts)
         spread = _analysed(noisy, corners, looked_up.analysis, rows, columns)
         spread_pilot = spread[:, :0] if pilot is None else _analysed(pilot, corners, looked_up.analysis, rows, columns)
         area = rows * columns

@@ -21,7 +21,7 @@ Planes = NDArray[np.float32]
 
 _TILE_ROWS, _TILE_COLUMNS = 48, 576  # px; small enough that what a tile needs stays in the cache, the same for any thread count
 _MOVING_COLUMNS = 288  # px; of a tile that may move as one
-_REACH_AMONG_MANY, _APART = 8, 4  # px; with neighbour frames, how far and how densely blocks of the target frame are looked at
+_REACH_AMONG_MANY, _APART = 4, 4  # px; with neighbour frames, how far and how densely blocks of the target frame are looked at
 _REACH_OF_NEIGHBOURS = 4  # px around the motion of a tile
 _REACH_ALONE = 6  # px, densely in the target frame, for references that find too few so
 TIGHT = 0.5  # of the greatest distance of a match: what a neighbour frame that shows the same thing is found within
