@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...arrays import Frames, as_float32
 from ...parallel import for_each_frame
 from ...progress import Progress, silent
-from . import filtering, matching
+from . import filtering, matching, row_transforms
 from .matching import BLOCK
 from .noise_model import Noise
 from .profile import Stage
@@ -84,8 +84,8 @@ def run_stage(
         for c in range(channels):
             for k in range(len(kept)):
                 part = slice(k * area, (k + 1) * area)
-                filtering.synthesise(total[c, part], weights[c, part], looked_up.synthesis, looked_up.window, rows, columns,
-                                     made[0, c, k], made[1, c, k])
+                row_transforms.synthesise(total[c, part], weights[c, part], looked_up.synthesis, looked_up.window, rows, columns,
+                                          made[0, c, k], made[1, c, k])
         turn.take(i, lambda: _add(sums, made, corners[kept]))
 
     for_each_frame(len(todo), work, progress)
@@ -122,7 +122,7 @@ def _analysed(planes: Planes, corners: NDArray[np.int64], basis: NDArray[np.floa
     for c in range(channels):
         for f in range(frames):
             part = out[c, f * rows * columns : (f + 1) * rows * columns]
-            filtering.analyse(planes[c, f], int(corners[f, 0]), int(corners[f, 1]), basis, rows, columns, part)
+            row_transforms.analyse(planes[c, f], int(corners[f, 0]), int(corners[f, 1]), basis, rows, columns, part)
     return out
 
 
