@@ -140,15 +140,22 @@ def test_no_noise_changes_nothing_much(portrait):
 # --- what it must reach
 
 
-@pytest.mark.parametrize("profile, least", [(FAST, 31.9), (BALANCED, 32.55), (QUALITY, 32.65)], ids=["fast", "balanced", "quality"])
-def test_portrait_at_25(profile, least, portrait):
-    assert psnr(denoise(noisy(portrait, 25)[None], Noise(25), profile, engine="compiled")[0], portrait) >= least
+@pytest.fixture(scope="module")
+def cameraman():
+    return (data.camera() / np.float32(255)).astype(np.float32)[..., None]
 
 
-@pytest.mark.parametrize("profile, least", [(FAST, 29.5), (BALANCED, 29.8), (QUALITY, 29.86)], ids=["fast", "balanced", "quality"])
-def test_cameraman_at_25(profile, least):
-    picture = (data.camera() / np.float32(255)).astype(np.float32)[..., None]
-    assert psnr(denoise(noisy(picture, 25)[None], Noise(25), profile, engine="compiled")[0], picture) >= least
+@pytest.mark.parametrize("picture, least", [("portrait", 32.55), ("cameraman", 29.8)])
+def test_balanced_at_25(picture, least, request):
+    clean = request.getfixturevalue(picture)
+    assert psnr(denoise(noisy(clean, 25)[None], Noise(25), BALANCED, engine="compiled")[0], clean) >= least
+
+
+@pytest.mark.parametrize("profile, colour, gray", [(FAST, 32.05, 30.03), (QUALITY, 32.43, 30.48)], ids=["fast", "quality"])
+def test_the_other_profiles_at_25(profile, colour, gray, portrait, cameraman):
+    # `balanced` has 32.40 and 30.46 here
+    for clean, least in ((portrait[:256, 100:356], colour), (cameraman[100:356, 100:356], gray)):
+        assert psnr(denoise(noisy(clean, 25)[None], Noise(25), profile, engine="compiled")[0], clean) >= least
 
 
 def test_correlated_noise_wants_its_spectrum(portrait):
