@@ -81,6 +81,8 @@ def _staged(planes: Planes, pilot: Planes | None, noise: Noise, profile: Profile
     """Run one stage on planes of any size: they are mirrored to whole steps, and cut back."""
     height, width = planes.shape[-2:]
     stage = profile.hard if pilot is None else profile.wiener
+    if small is not None:
+        stage = stage.in_clip
     padded = _padded(planes, stage.step)
     on_torch = engine == "torch" or (engine == "auto" and torch_engine.device() == "cuda")
     run_stage = torch_engine.run_stage if on_torch else compiled_engine.run_stage

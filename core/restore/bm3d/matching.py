@@ -76,9 +76,22 @@ def insert(distances: NDArray[np.float32], places: NDArray[np.int32], count: int
 
 
 @compiled
+def close(worst: NDArray[np.float32], distances: NDArray[np.float32], counts: NDArray[np.int32], enough: int, tight: float) -> int:
+    """Let references that have `enough` blocks up to `tight` take no more: nothing is nearer than 0. Gives how many are still open."""
+    still = 0
+    for i in range(counts.shape[0]):
+        for j in range(counts.shape[1]):
+            if counts[i, j] >= enough and distances[i, j, enough - 1] <= tight:
+                worst[i, j] = _ZERO
+            else:
+                still += 1
+    return still
+
+
+@compiled
 def match(
     split: NDArray[np.float32], step: int, target: int, height: int, width: int, tile: NDArray[np.int64], candidates: NDArray[np.int32],
-    corners: NDArray[np.int64], region: NDArray[np.int64], limit: float, capacity: int,
+    first: int, enough: int, tight: float, corners: NDArray[np.int64], region: NDArray[np.int64], limit: float, capacity: int,
     distances: NDArray[np.float32], places: NDArray[np.int32], counts: NDArray[np.int32],
 ) -> None:
     """Find the most similar blocks of every reference of a tile.
@@ -91,6 +104,9 @@ def match(
         width: of the planes.
         tile: first and last + 1 row and column of references (in steps).
         candidates: ``[N,3]`` frame, dy, dx, in the order in which equals are preferred; the reference itself must come first.
+        first: how many of them are for all references; the others are for those that have found less than `enough` among these.
+        enough: see there.
+        tight: greatest sum of squared differences of a block that counts for that.
         corners: ``[F,2]`` top and left of the region of every frame, in which places are counted.
         region: rows and columns of a region.
         limit: greatest sum of squared differences of a match.
@@ -111,6 +127,8 @@ def match(
     part_sums = np.empty((rows + span, columns), np.float32)
     total = np.empty(columns, np.float32)
     for n in range(len(candidates)):
+        if n == first and close(worst, distances, counts, enough, tight) == 0:
+            break
         f, dy, dx = np.int64(candidates[n, 0]), np.int64(candidates[n, 1]), np.int64(candidates[n, 2])
         a0, a1 = max(top, -(dy // step)), min(bottom, (height - BLOCK - dy) // step + 1)
         b0, b1 = max(left, -(dx // step)), min(right, (width - BLOCK - dx) // step + 1)

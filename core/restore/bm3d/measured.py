@@ -14,12 +14,15 @@ from ...operation import Numbered
 from ...progress import Progress, silent
 from ...settings import SettingError
 from ..noise.measure import Samples, measure_samples, sample
-from ..noise.spectrum import WHITE, Lags, plane_of
+from ..noise.spectrum import WHITE, Lags, plane_of, radial_spectrum
 from .colour import ColourSpace, to_planes
 from .noise_model import LAGS, Correlation, Noise
 
-_ALIKE = 1.3  # luma and chroma levels of noise that is the same in R, G and B, at most so far apart
+_ALIKE, _MOST_TEXTURE = 1.3, 2.5  # times luma's level may lie below and above chroma's for noise of one process in R, G and B
 _WHITE, _TEXTURE = 0.1, 0.4  # correlations of neighbours: below the one chroma's noise is white, above the other luma's surely is not
+_LESS = 0.1  # that the correlation of luma's neighbours may lie below that of chroma's
+_NEAR = 1.2  # times the level so read may lie below and above chroma's to be taken for the same
+_PART = 0.3  # of the noise's power lies in the bands that its level is read from
 _FIRST, _STEP, _MOST = 8, 16, 64  # all of the first frames are measured, then every so many, up to so many in all
 
 
@@ -116,12 +119,27 @@ def measured_noise(clip: Iterable[Numbered], space: ColourSpace = "opponent", pr
 def _as_its_chroma(found: MeasuredNoise) -> MeasuredNoise:
     """Take fine texture out of the measure of luma where chroma, which has less of it, can speak for both.
 
-    Noise that is white in chroma and about as strong there as in luma is noise of its own in R, G and B, of one level in all planes.
+    Noise of one process in R, G and B has the same spectrum in luma and in chroma, up to its level, and where it is white and about as
+    strong the same level too. Texture only adds to luma's spectrum, in some bands more than in others, so where the two are nearest the
+    level can be read. Luma whose noise hangs together less than that of chroma, as in video whose colour is stored at half the size,
+    has a process of its own and stays as it was measured.
     """
-    alike = found.chroma_sigma > 0 and 1 / _ALIKE < found.sigma / found.chroma_sigma < _ALIKE
-    if not alike or neighbour_correlation(found.chroma_lags) > _WHITE or neighbour_correlation(found.lags) > _TEXTURE:
+    if not (found.chroma_sigma > 0 and 1 / _ALIKE < found.sigma / found.chroma_sigma < _MOST_TEXTURE):
         return found
-    return MeasuredNoise(found.chroma_sigma, found.chroma_sigma)
+    luma, chroma = neighbour_correlation(found.lags), neighbour_correlation(found.chroma_lags)
+    if chroma <= _WHITE and luma <= _TEXTURE and found.sigma < _ALIKE * found.chroma_sigma:
+        return MeasuredNoise(found.chroma_sigma, found.chroma_sigma)
+    if luma < chroma - _LESS:
+        return found
+    of_luma, of_chroma = (np.array(radial_spectrum(lags)) for lags in (found.lags, found.chroma_lags))
+    power = of_chroma * np.arange(1, 2 * len(of_chroma), 2)  # a ring's, its circumference counted
+    nearest = np.argsort(of_luma / of_chroma)
+    nearest = nearest[: 1 + int(np.searchsorted(np.cumsum(power[nearest]), _PART * power.sum()))]
+    share = float((of_luma * power / of_chroma)[nearest].sum() / power[nearest].sum())
+    level = found.sigma * math.sqrt(min(share, 1.0))
+    if 1 / _NEAR < level / found.chroma_sigma < _NEAR:  # two measures of one level, or of two a tenth from their mean
+        level = math.sqrt(level * found.chroma_sigma)
+    return MeasuredNoise(level, found.chroma_sigma, found.chroma_lags, found.chroma_lags)
 
 
 def neighbour_correlation(lags: Lags) -> float:

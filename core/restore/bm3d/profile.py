@@ -1,7 +1,7 @@
 """Profiles: how far, how densely and with which transforms the two stages work."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Transform = Literal["dct", "bior1.5"]
@@ -21,6 +21,7 @@ class Stage:
         match_noise, match_signal: two blocks match up to a mean square difference of ``match_noise * variance of the noise +
             match_signal ** 2``, the latter in steps of 255 of gray.
         beta: of the Kaiser window.
+        clip_step: px from one reference block to the next where neighbour frames are searched, which takes less time a reference.
     """
 
     step: int
@@ -32,6 +33,12 @@ class Stage:
     match_noise: float
     match_signal: float
     beta: float = 2.0
+    clip_step: int = 3
+
+    @property
+    def in_clip(self) -> Stage:
+        """Give the stage as it runs where neighbour frames are searched too."""
+        return replace(self, step=self.clip_step)
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,8 @@ class Profile:
     wiener: Stage
 
 
-FAST = Profile("fast", Stage(5, 9, 8, "bior1.5", 2.65, 3.1, 3.0, 30), Stage(5, 9, 8, "dct", 1.0, 1.0, 0, 20))
-BALANCED = Profile("balanced", Stage(4, 19, 16, "bior1.5", 2.65, 3.1, 3.0, 30), Stage(4, 19, 32, "dct", 1.0, 1.0, 0, 20))
+FAST = Profile("fast", Stage(5, 9, 8, "bior1.5", 2.65, 3.1, 3.0, 30, clip_step=5), Stage(5, 9, 8, "dct", 1.0, 1.0, 0, 20, clip_step=5))
+BALANCED = Profile("balanced", Stage(4, 19, 16, "bior1.5", 2.65, 3.1, 3.0, 30), Stage(4, 19, 32, "dct", 1.0, 1.0, 0, 20, clip_step=4))
 QUALITY = Profile("quality", Stage(3, 19, 16, "bior1.5", 2.65, 3.1, 3.0, 30), Stage(3, 19, 32, "dct", 1.0, 1.0, 0, 20))
 
 PROFILES = {profile.name: profile for profile in (FAST, BALANCED, QUALITY)}

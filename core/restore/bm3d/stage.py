@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from ...arrays import Frames, as_float32
 from ...parallel import for_each_frame
 from ...progress import Progress, silent
-from . import filtering, matching
+from . import filtering, matching, row_transforms
 from .matching import BLOCK
 from .noise_model import Noise
 from .profile import Stage
-from .tiling import Planes, match_limit, reach_among, search, tables, tiles
+from .tiling import TIGHT, Planes, enough, match_limit, reach_among, search, tables, tiles
 from .transforms import bior_scales, pairing_order
 
 _log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def run_stage(
 
     def work(i: int) -> None:
         tile = todo[i]
-        motion, candidates = search(tile, stage, frames, target, small)
+        motion, candidates, first = search(tile, stage, frames, target, small)
         rows = stage.step * (tile.bottom - tile.top - 1) + BLOCK + 2 * reach
         columns = stage.step * (tile.right - tile.left - 1) + 1 + 2 * reach
         corners = np.array([stage.step * tile.top - reach, stage.step * tile.left - reach]) + motion
@@ -70,7 +70,8 @@ def run_stage(
         places = np.empty((*shape, stage.capacity), np.int32)
         counts = np.empty(shape, np.int32)
         matching.match(split, stage.step, target, height, width, np.array([tile.top, tile.bottom, tile.left, tile.right]), candidates,
-                       corners, np.array([rows, columns]), limit, stage.capacity, distances, places, counts)
+                       first, enough(stage), TIGHT * limit, corners, np.array([rows, columns]), limit, stage.capacity,
+                       distances, places, counts)
         spread = _analysed(noisy, corners, looked_up.analysis, rows, columns)
         spread_pilot = spread[:, :0] if pilot is None else _analysed(pilot, corners, looked_up.analysis, rows, columns)
         area = rows * columns
@@ -83,8 +84,8 @@ def run_stage(
         for c in range(channels):
             for k in range(len(kept)):
                 part = slice(k * area, (k + 1) * area)
-                filtering.synthesise(total[c, part], weights[c, part], looked_up.synthesis, looked_up.window, rows, columns,
-                                     made[0, c, k], made[1, c, k])
+                row_transforms.synthesise(total[c, part], weights[c, part], looked_up.synthesis, looked_up.window, rows, columns,
+                                          made[0, c, k], made[1, c, k])
         turn.take(i, lambda: _add(sums, made, corners[kept]))
 
     for_each_frame(len(todo), work, progress)
@@ -121,7 +122,7 @@ def _analysed(planes: Planes, corners: NDArray[np.int64], basis: NDArray[np.floa
     for c in range(channels):
         for f in range(frames):
             part = out[c, f * rows * columns : (f + 1) * rows * columns]
-            filtering.analyse(planes[c, f], int(corners[f, 0]), int(corners[f, 1]), basis, rows, columns, part)
+            row_transforms.analyse(planes[c, f], int(corners[f, 0]), int(corners[f, 1]), basis, rows, columns, part)
     return out
 
 

@@ -21,7 +21,10 @@ Planes = NDArray[np.float32]
 
 _TILE_ROWS, _TILE_COLUMNS = 48, 576  # px; small enough that what a tile needs stays in the cache, the same for any thread count
 _MOVING_COLUMNS = 288  # px; of a tile that may move as one
-_REACH_AMONG_MANY, _REACH_OF_NEIGHBOURS = 6, 4  # px; with neighbour frames there are similar blocks nearer by
+_REACH_AMONG_MANY, _APART = 4, 4  # px; with neighbour frames, how far and how densely blocks of the target frame are looked at
+_REACH_OF_NEIGHBOURS = 4  # px around the motion of a tile
+_REACH_ALONE = 6  # px, densely in the target frame, for references that find too few so
+TIGHT = 0.5  # of the greatest distance of a match: what a neighbour frame that shows the same thing is found within
 _GROUP = 64 * 32
 
 
@@ -94,33 +97,49 @@ def match_limit(stage: Stage, noise: Noise, channels: int) -> float:
 
 def search(
     tile: Tile, stage: Stage, frames: int, target: int, small: Frames | None,
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int32], int]:
     """Say where the blocks of a tile are looked for.
+
+    Blocks that overlap share their noise, which then does not average away. Where a neighbour frame shows the same thing its blocks
+    are better, so in the target frame few are looked at then: those half a block apart. References that find less than `enough` so
+    look at all blocks near them as well.
 
     Args:
         tile: the references.
-        stage: its reach, in the frame of the references; neighbours are searched less far around the tile's motion.
+        stage: its reach, where there are no neighbours.
         frames: number of frames.
         target: the frame of the references.
         small: the shrunk frames in which the motion is found; None when there is but one frame.
 
     Returns:
-        ``[F,2]`` motion (dy, dx), and ``[N,3]`` frame, dy, dx of every candidate: the reference first, near before far, the target
-        frame before the others.
+        ``[F,2]`` motion (dy, dx); ``[N,3]`` frame, dy, dx of every candidate, the reference first, near before far, the target frame
+        before the others; and how many of these are for all references.
     """
     if small is None:
-        motion, reach = np.zeros((frames, 2), np.int64), stage.reach
-    else:
-        step = stage.step
-        motion = tile_motion(small, target, (tile.top * step, tile.bottom * step, tile.left * step, tile.right * step))
-        reach = reach_among(stage, frames)
-    parts = []
-    for f in sorted(range(frames), key=lambda f: abs(f - target)):
-        around = spiral(reach if f == target else min(reach, _REACH_OF_NEIGHBOURS)) + motion[f].astype(np.int32)
-        parts.append(np.column_stack((np.full(len(around), f, np.int32), around)))
-    return motion, np.concatenate(parts).astype(np.int32)
+        around = spiral(stage.reach)
+        return np.zeros((1, 2), np.int64), _in_frame(target, around), len(around)
+    step = stage.step
+    motion = tile_motion(small, target, (tile.top * step, tile.bottom * step, tile.left * step, tile.right * step))
+    apart = spiral(min(stage.reach, _REACH_AMONG_MANY))
+    apart = apart[(apart % _APART == 0).all(axis=1)]
+    near = spiral(min(stage.reach, _REACH_OF_NEIGHBOURS))
+    others = sorted((f for f in range(frames) if f != target), key=lambda f: abs(f - target))
+    parts = [_in_frame(target, apart), *(_in_frame(f, near + motion[f].astype(np.int32)) for f in others)]
+    first = sum(map(len, parts))
+    dense = spiral(min(stage.reach, _REACH_ALONE))
+    parts.append(_in_frame(target, dense[(dense % _APART != 0).any(axis=1)]))
+    return motion, np.concatenate(parts), first
+
+
+def _in_frame(frame: int, places: NDArray[np.int32]) -> NDArray[np.int32]:
+    return np.column_stack((np.full(len(places), frame, np.int32), places)).astype(np.int32)
+
+
+def enough(stage: Stage) -> int:
+    """Give how many blocks a reference must find before it looks no closer; see `search`."""
+    return stage.capacity // 2
 
 
 def reach_among(stage: Stage, frames: int) -> int:
-    """Give the reach in the target frame: with neighbour frames there are similar blocks nearer by."""
-    return stage.reach if frames == 1 else min(stage.reach, _REACH_AMONG_MANY)
+    """Give the farthest that blocks are looked for around a tile's place in any frame."""
+    return stage.reach if frames == 1 else min(stage.reach, max(_REACH_AMONG_MANY, _REACH_OF_NEIGHBOURS, _REACH_ALONE))

@@ -47,8 +47,8 @@ def run_stage(
     todo = tiling.tiles(height, width, stage.step, moving=small is not None) if small is not None else [
         Tile(0, (height - BLOCK) // stage.step + 1, 0, (width - BLOCK) // stage.step + 1)]
     for i, tile in enumerate(todo):
-        _, candidates = tiling.search(tile, stage, frames, target, small)
-        distances, places = _matched(luma, stage, target, tile, candidates, limit)
+        _, candidates, first = tiling.search(tile, stage, frames, target, small)
+        distances, places = _matched(luma, stage, target, tile, candidates, first, limit)
         counts = (distances < limit).sum(dim=1)
         for size, which in _by_size(counts, channels):
             _filter(blocks, guide, places[which, :size], size, looked_up, target, sums, weights)
@@ -58,8 +58,8 @@ def run_stage(
     return as_float32(np.asarray((made if guide is None else made[:, target : target + 1]).cpu()))
 
 
-def _matched(luma: torch.Tensor, stage: Stage, target: int, tile: Tile, candidates: NDArray[np.int32], limit: float,
-             ) -> tuple[torch.Tensor, torch.Tensor]:
+def _matched(luma: torch.Tensor, stage: Stage, target: int, tile: Tile, candidates: NDArray[np.int32], first: int,
+             limit: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Give the sums of squares ``[refs,capacity]``, sorted, and the flat places of the blocks' corners in ``[F,H,W]``."""
     _, height, width = luma.shape
     step, margin = stage.step, int(np.abs(candidates[:, 1:]).max())
@@ -72,11 +72,19 @@ def _matched(luma: torch.Tensor, stage: Stage, target: int, tile: Tile, candidat
     corner = (y[:, None] * width + x).reshape(1, -1)
     best = torch.full((stage.capacity, corner.shape[1]), torch.inf, device=luma.device)
     where = torch.zeros(best.shape, dtype=torch.int64, device=luma.device)
-    for first in range(0, len(candidates), _CANDIDATES_AT_ONCE):
-        some = candidates[first : first + _CANDIDATES_AT_ONCE].tolist()
+    closed = torch.zeros(corner.shape[1], dtype=torch.bool, device=luma.device)
+    pieces = [part[i : i + _CANDIDATES_AT_ONCE] for part in (candidates[:first], candidates[first:])
+              for i in range(0, len(part), _CANDIDATES_AT_ONCE)]
+    for number, piece in enumerate(pieces):
+        if number == -(-first // _CANDIDATES_AT_ONCE):
+            closed = best[tiling.enough(stage) - 1] <= tiling.TIGHT * limit
+            if closed.all():
+                break
+        some = piece.tolist()
         shifted = torch.stack([padded[f, margin + top + dy :][:rows, margin + left + dx :][:, :columns] for f, dy, dx in some])
         squares = (shifted - reference).square_()[:, None]
         found = torch.nn.functional.avg_pool2d(squares, BLOCK, step).reshape(len(some), -1) * BLOCK**2
+        found[:, closed] = torch.inf
         offsets = torch.tensor([(f * height + dy) * width + dx for f, dy, dx in some], device=luma.device)[:, None]
         values = torch.cat((best, found))
         best, order = torch.topk(values, stage.capacity, dim=0, largest=False)

@@ -13,6 +13,7 @@ from talkies.core.arrays import to_frames
 from talkies.core.measure.image import psnr
 from talkies.core.measure.whiteness import lag1_autocorrelation
 from talkies.core.operation import cut, run
+from talkies.core.restore.bm3d.colour import from_planes, to_planes
 from talkies.core.restore.bm3d.figures import denoising_report
 from talkies.core.restore.bm3d.measured import MeasuredNoise, measured_noise, neighbour_correlation
 from talkies.core.restore.bm3d.noise_model import correlation_of_kernel
@@ -42,6 +43,33 @@ def test_levels_hold_in_the_colour_space_of_bm3d(portrait, space, blur, error):
     found = measured_noise([(0, (portrait + noise(portrait.shape, 12, blur))[None])], space)
     assert found.sigma == pytest.approx(12, rel=error) and found.chroma_sigma == pytest.approx(12, rel=error)
     assert abs(neighbour_correlation(found.lags) - (np.exp(-1 / 4) if blur else 0)) < 0.1
+
+
+@pytest.mark.parametrize("picture", ["coffee", "chelsea", "rocket"])
+@pytest.mark.parametrize("blur", [0.7, 1.0, 1.5])
+def test_correlated_noise_is_told_from_texture_in_luma(picture, blur):
+    clean = getattr(data, picture)().astype(np.float32) / 255
+    found = measured_noise([(0, (clean + noise(clean.shape, 15, blur))[None])])
+    assert found.sigma == pytest.approx(15, rel=0.1) and found.chroma_sigma == pytest.approx(15, rel=0.1)
+
+
+@pytest.mark.parametrize("louder", [1.0, 1.6])
+def test_luma_louder_than_chroma_is_not_taken_for_texture(louder):
+    clean = data.rocket().astype(np.float32) / 255
+    grain = to_planes(noise(clean.shape, 12, 1.0), "opponent")
+    grain[0] *= louder
+    found = measured_noise([(0, (clean + from_planes(grain, "opponent"))[None])])
+    assert found.sigma == pytest.approx(12 * louder, rel=0.1) and found.chroma_sigma == pytest.approx(12, rel=0.1)
+
+
+def test_colour_stored_at_half_the_size_says_nothing_of_luma():
+    clean = data.rocket().astype(np.float32) / 255
+    grain = to_planes(noise(clean.shape, 15), "opponent")
+    half = [cv2.resize(plane, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for plane in grain[1:]]
+    grain[1:] = [cv2.resize(plane, grain.shape[:0:-1], interpolation=cv2.INTER_LINEAR) for plane in half]
+    found = measured_noise([(0, (clean + from_planes(grain, "opponent"))[None])])
+    assert found.sigma == pytest.approx(15, rel=0.05) and found.chroma_sigma == pytest.approx(255 * grain[1:].std(), rel=0.1)
+    assert abs(neighbour_correlation(found.lags)) < 0.1
 
 
 def test_luma_and_chroma_are_told_apart(portrait):
