@@ -1,4 +1,4 @@
-// Deep Image Prior's panel: loss and variance of the last fit, and where the picture was taken. While it runs, ComfyUI itself shows the
+// Deep Image Prior's panel: loss and variance of the fit, growing while it runs, and where the picture was taken. ComfyUI itself shows the
 // picture as it is so far, on the node.
 import { heightOf } from "./parts/chart.js";
 import { registerPanel } from "./parts/panel.js";

@@ -87,8 +87,31 @@ class Fit:
     fell_back: bool
 
 
-Watch = Callable[[int, torch.Tensor], None]
-"""Shown the averaged picture ``[1,C,H,W]`` about once a second, with the iteration that it is of. It cannot change the fit."""
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """A fit under way.
+
+    Attributes:
+        picture: ``[1,C,H,W]``: the averaged output as it is now.
+        best: the iteration that was calmest so far, 0 while the window is not full.
+        iterations: how many were run.
+        most: how many there are at most.
+        losses: as in `Fit`, so far.
+        variances: as in `Fit`, so far.
+        seconds: since it began.
+    """
+
+    picture: torch.Tensor
+    best: int
+    iterations: int
+    most: int
+    losses: tuple[float, ...]
+    variances: tuple[float, ...]
+    seconds: float
+
+
+Watch = Callable[[Moment], None]
+"""Told how the fit stands, about once a second. It cannot change the fit."""
 
 
 def fit(
@@ -103,7 +126,7 @@ def fit(
         device: where it computes.
         progress: called three times an iteration with the iterations done, so that a cancel never waits long.
         half: float16 or bfloat16 to compute in where that is safe; None for float32.
-        watch: shown previews.
+        watch: told how it stands on the way.
         each_check: shown the averaged picture at every check; for measurements.
 
     Raises:
@@ -164,17 +187,23 @@ class _Run:
             now = time.monotonic()
             if self._watch is not None and now - shown >= PREVIEW_PERIOD:
                 shown = now
-                self._watch(step, problem.average())
+                calmest = best if self._rule.lowest >= 0 else 0
+                self._watch(Moment(
+                    problem.average(), calmest, step, plan.iterations, tuple(self._losses), self._variances(), now - started))
             if plan.seconds and now - started >= plan.seconds:
                 ended = "time"
                 break
         self._progress(plan.iterations, plan.iterations)
         if picture is None or self._rule.lowest < 0:  # too short a fit for the variance to speak
             best, picture, weights = step, problem.average(), copy.deepcopy(problem.network.state_dict())
-        blank = [math.nan] * (len(self._losses) - len(self._rule.variances))
         return Fit(
-            picture.float().cpu(), weights, best, step, ended, tuple(self._losses), (*blank, *self._rule.variances),
+            picture.float().cpu(), weights, best, step, ended, tuple(self._losses), self._variances(),
             time.monotonic() - started, memory.beyond, str(self._half or torch.float32).removeprefix("torch."), self._fell_back)
+
+    def _variances(self) -> tuple[float, ...]:
+        """Give the variance at every check, NaN before the window was full."""
+        found = self._rule.variances
+        return (*(math.nan for _ in range(len(self._losses) - len(found))), *found)
 
     def _step(self, step: int) -> torch.Tensor:
         plan, problem = self._plan, self._problem

@@ -1,17 +1,19 @@
 """The fit under the deep image prior: what is fitted, when it stops, and what it does with values that are no numbers."""
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from talkies.core.progress import silent
-from talkies.core.restore.prior.fit import FitError, Plan, fit
+from talkies.core.restore.prior import fit as fitting
+from talkies.core.restore.prior.fit import FitError, Moment, Plan, fit
 from talkies.core.restore.prior.networks import DeepDecoder, Hourglass, TwoLayers
 from talkies.core.restore.prior.problems import Drawing, halved
 from talkies.core.restore.prior.recipe import mixed_seed, recipe
@@ -92,6 +94,7 @@ def test_a_variance_that_is_no_number_is_never_the_low():
     assert ran([3.0, math.nan, 2.0, math.nan, 4.0]) == (2, -1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=80), st.integers(1, 12))
 def test_what_is_kept_is_the_lowest_so_far(curve, patience):
     low, stop = ran(curve, patience=patience)
@@ -99,6 +102,7 @@ def test_what_is_kept_is_the_lowest_so_far(curve, patience):
     assert low == int(np.argmin(seen)) and (stop < 0 or stop - low == patience)
 
 
+@settings(deadline=None)
 @given(st.integers(2, 6), st.lists(st.floats(-3, 3, width=32), min_size=6, max_size=20))
 def test_the_variance_is_that_of_the_last_outputs(window, values):
     rule = VarianceRule(window, 10)
@@ -137,6 +141,22 @@ def test_the_result_is_the_average_at_the_calmest_check_and_not_at_the_lowest_lo
     assert made.ended == "variance" and made.iterations < 500
     assert abs(made.best - 300) <= 30 and float(made.picture.mean()) == made.best - 1
     assert int(np.argmin(made.losses)) == len(made.losses) - 1
+
+
+def test_how_a_fit_stands_is_told_once_a_second_and_changes_nothing(monkeypatch):
+    clock = itertools.count()
+    monkeypatch.setattr(fitting.time, "monotonic", lambda: next(clock) / 15)
+    told: list[Moment] = []
+    plan = Plan(100, 0.01, window=4, patience=99)
+    made = fit(Scripted(300), plan, CPU, silent, watch=told.append)
+    assert [moment.iterations for moment in told] == [15, 30, 45, 60, 75, 90] and {moment.most for moment in told} == {100}
+    for moment in told:
+        checks = moment.iterations // plan.every
+        assert moment.losses == made.losses[:checks] and len(moment.variances) == checks
+        assert np.array_equal(moment.variances, made.variances[:checks], equal_nan=True)
+        assert moment.best == (10 * checks if checks >= plan.window else 0)
+        assert moment.seconds == pytest.approx(moment.iterations / 15, abs=0.1)
+    assert float(told[0].picture.mean()) == 14
 
 
 def test_without_a_rise_it_runs_to_its_end():
@@ -221,6 +241,7 @@ def test_only_known_pixels_count():
     assert float(Target(a.picture, known).error(drawn)) == pytest.approx(0.01, rel=1e-3)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(16, 128), st.integers(0, 64))
 def test_tiles_of_one_size_cover_the_picture_and_lay_back_to_it(height, width, longest, overlap):
     picture = np.random.default_rng(0).random((height, width, 1)).astype(np.float32)
