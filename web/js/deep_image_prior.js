@@ -10,6 +10,6 @@ registerPanel({
   key: "talkies_report",
   label: "Curves of the fit",
   hint: "Run the workflow to see the curves of the fit.",
-  height: heightOf(2) + 60,
+  height: heightOf(2) + 84,
   show: (/** @type {import("./parts/report_view.js").Report} */ report) => priorView(document, report),
 });

@@ -55,6 +55,16 @@ def test_noise_that_asks_for_a_gradient_is_refused():
         Drawing(Hourglass(3), noise, target(), 0.0, torch.Generator())
 
 
+@pytest.mark.parametrize("network", ["hourglass", "deep_decoder"])
+def test_the_seed_makes_the_weights_and_the_noise(network):
+    made = recipe("denoise", "fast", network, 20, Plan(1, 0.0))
+    first, same, other = (made.problem(target(), seed, (0,), CPU) for seed in (4, 4, 5))
+    for a, b, c in zip(*(p.network.parameters() for p in (first, same, other)), strict=True):
+        assert torch.equal(a, b)
+        assert a.ndim < 4 or not torch.equal(a, c)  # normalisations and biases begin alike or at random
+    assert torch.equal(first.noise, same.noise) and not torch.equal(first.noise, other.noise)
+
+
 def test_the_hourglass_has_narrow_skips_and_the_stated_size():
     network = Hourglass(3)
     assert all(s[0].out_channels == 4 for s in network.skips)
@@ -221,6 +231,29 @@ def test_shrinking_keeps_ramps_and_shades(factor):
     inner = Target(small[..., 4:-4, 4:-4], factor=factor)
     assert float(inner.error(ramp[..., 4 * factor : -4 * factor, 4 * factor : -4 * factor])) < 0.05 * factor**2
     assert float(Target(torch.full((1, 1, 5, 5), 0.3), factor=factor).error(torch.full((1, 1, 5 * factor, 5 * factor), 0.3))) < 1e-10
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_an_enlarged_picture_is_matched_to_the_small_one_and_keeps_what_that_cannot_tell(factor):
+    truth = 0.5 + 0.3 * torch.sin(torch.arange(192.0)).reshape(1, 3, 8, 8)
+    small = Target(truth, factor=factor)
+    drawn = small.enlarged(truth) * 0.8 + 0.1
+    made = small.matched(drawn)
+    assert float(small.error(made)) < 1e-3 * float(small.error(drawn)) and made.shape[2:] == small.size
+    again = small.matched(made)
+    assert float((again - made).abs().max()) < 2e-3 and torch.equal(target().matched(truth), truth)
+
+
+def test_what_is_enlarged_is_drawn_from_the_small_picture_too():
+    small = target(size=20)
+    plain, guided = (recipe("denoise", "fast", "hourglass", 20, Plan(1, 0.0)).problem(Target(small.picture, factor=f), 0, (0,), CPU)
+                     for f in (1, 2))
+    assert plain.guide is None and plain.noise.shape[1] == 16 and guided.noise.shape[1] == 13
+    rough = Target(small.picture, factor=2).enlarged(small.picture)
+    assert guided.guide.shape == (1, 3, 64, 64) and torch.equal(guided.guide[..., :40, :40], rough)
+    before = guided.loss(0).item()
+    guided.guide.zero_()
+    assert guided.loss(0).item() != pytest.approx(before, rel=1e-3)
 
 
 def test_equal_weights_of_luma_and_chroma_are_plain_rgb():
