@@ -164,7 +164,7 @@ class _Stops:
     """Watches a fit that is run on: where the rule with its own patience stops it, and how good every averaged picture is."""
 
     def __init__(self, problem: Problem, plan: Plan, clean: Any) -> None:
-        self.problem, self.rule, self.stopped = problem, VarianceRule(plan.window, PATIENCE), None
+        self.problem, self.rule, self.stopped = problem, VarianceRule(plan.rule().window, PATIENCE), None
         self.curve: list[float] = []
         self._plan, self._clean = plan, clean
 

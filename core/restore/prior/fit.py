@@ -41,7 +41,7 @@ class Plan:
         iterations: the most steps.
         rate: Adam's learning rate.
         decay: whether the rate falls along a cosine (it must not where the variance is to be trusted).
-        window: checks that the variance is taken over.
+        window: checks that the variance is taken over; half of all checks where that is fewer.
         patience: checks without a new low after which it stops.
         seconds: the most time, 0 for no limit. With a limit the result depends on the machine's speed.
         every: iterations from one check to the next.
@@ -54,6 +54,10 @@ class Plan:
     patience: int = PATIENCE
     seconds: float = 0.0
     every: int = 10
+
+    def rule(self) -> VarianceRule:
+        """Give the rule that stops it, at its beginning."""
+        return VarianceRule(min(self.window, max(2, self.iterations // self.every // 2)), self.patience)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +150,7 @@ class _Run:
     ) -> None:
         self._problem, self._plan, self._device, self._progress = problem, plan, device, progress
         self._half, self._watch, self._each_check = half, watch, each_check
-        self._rule = VarianceRule(plan.window, plan.patience)
+        self._rule = plan.rule()
         self._losses: list[float] = []
         self._fell_back = False
         self._safe = copy.deepcopy(problem.network.state_dict())
@@ -242,7 +246,7 @@ class _Run:
                            "Choose another seed or network, or the squared loss.")
         _log.warning("DeepImagePrior: %s gave values that are no numbers; the fit starts again in float32.", self._half)
         self._half, self._fell_back = None, True
-        self._losses, self._rule = [], VarianceRule(self._plan.window, self._plan.patience)
+        self._losses, self._rule = [], self._plan.rule()
         self._problem.network.load_state_dict(self._safe)
         self._problem.forget_average()
         self._start_optimiser()

@@ -105,7 +105,7 @@ class FrameFitter:
         device = self.runtime.device()
         recipe = self.recipe
         if start is not None:
-            fewer = max(recipe.plan.every * recipe.plan.window, round(recipe.plan.iterations * WARM_SHARE))
+            fewer = max(2 * recipe.plan.every, round(recipe.plan.iterations * WARM_SHARE))
             recipe = replace(recipe, plan=replace(recipe.plan, iterations=min(fewer, recipe.plan.iterations)))
         # A tensor made in inference mode could not be fitted to.
         with torch.inference_mode(False):

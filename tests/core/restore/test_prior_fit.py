@@ -91,6 +91,11 @@ def test_it_stops_patience_checks_after_the_low():
     assert ran(curve) == (30, 40) and ran(curve, patience=3) == (30, 33)
 
 
+@pytest.mark.parametrize(("iterations", "window"), [(1500, 25), (500, 25), (400, 20), (125, 6), (20, 2), (1, 2)])
+def test_a_short_fit_has_a_window_of_half_its_checks(iterations, window):
+    assert Plan(iterations, 0.01, window=25, patience=3).rule().window == window
+
+
 def test_it_never_stops_while_the_variance_falls():
     assert ran([1 / (1 + i) for i in range(200)]) == (199, -1)
 
