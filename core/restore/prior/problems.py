@@ -15,7 +15,6 @@ SMALLEST = 64
 The hourglass's coarsest level is then 2 px wide, the least that can be normalised."""
 
 _LEAST_CROP = 8
-_SHOWN = 0.7
 
 
 class Problem(Protocol):
@@ -55,8 +54,7 @@ class Drawing:
     Attributes:
         network: draws from `noise`.
         noise: ``[1,K,H,W]`` on the device, without gradient.
-        guided: whether the network is shown, beside the noise, what the target knows of the picture (`Target.rough`). Of a picture with
-            holes some pixels are hidden from it at every step, so that it learns to fill, not to copy.
+        guide: ``[1,C,H,W]``, a rough picture that the network is shown beside the noise; None for none.
         target: what the drawn picture is measured against.
         jitter: standard deviation of what is added to the noise at every step (Ulyanov's input-noise regularisation).
         generator: for the jitter, on the noise's device.
@@ -67,8 +65,7 @@ class Drawing:
     target: Target
     jitter: float
     generator: torch.Generator
-    guided: bool = False
-    _guide: torch.Tensor | None = None
+    guide: torch.Tensor | None = None
     _drawn: torch.Tensor | None = None
     _average: torch.Tensor | None = None
 
@@ -85,28 +82,12 @@ class Drawing:
             shape = noise.permute(0, 2, 3, 1).shape
             jitter = torch.randn(shape, generator=self.generator, device=noise.device, dtype=noise.dtype)
             noise = torch.add(noise, jitter.permute(0, 3, 1, 2), alpha=self.jitter)
-        if self.guided:
-            noise = torch.cat((noise, self.guide()), 1)
+        if self.guide is not None:
+            noise = torch.cat((noise, self.guide), 1)
         height, width = self.target.size
         drawn = self.network(noise)[..., :height, :width].float()
         self._drawn = drawn.detach()
         return self.target.error(drawn)
-
-    def guide(self) -> torch.Tensor:
-        """Give what the network is shown of the picture at this step ``[1,K,H,W]``, of the noise's size."""
-        if self._guide is not None:
-            return self._guide
-        known = self.target.known
-        shown = known
-        if known is not None:
-            shown = known * (torch.rand(known.shape, generator=self.generator, device=known.device) < _SHOWN)
-        rough = self.target.rough(shown)
-        assert rough is not None, "only what is enlarged or has holes is guided"
-        beyond = self.noise.shape[3] - rough.shape[3], self.noise.shape[2] - rough.shape[2]
-        guide = pad(rough, (0, beyond[0], 0, beyond[1]), mode="replicate").contiguous(memory_format=torch.channels_last)
-        if known is None:
-            self._guide = guide
-        return guide
 
     def keep_average(self, step: int) -> None:
         """Average the pictures exponentially."""

@@ -7,6 +7,7 @@ from typing import Literal
 
 import torch
 from torch import nn
+from torch.nn.functional import pad
 
 from .fit import Plan
 from .networks import Architecture, DeepDecoder, Hourglass, TwoLayers
@@ -55,7 +56,6 @@ class Recipe:
             device: where to compute; weights and noise are made on the CPU, so that they are the same everywhere.
         """
         fixed = torch.Generator().manual_seed(seed)
-        rough: torch.Tensor | None = None
         at_step = device if self.network != "zs_n2n" else torch.device("cpu")
         steps = torch.Generator(at_step).manual_seed(mixed_seed(seed, *place))
         if self.network == "zs_n2n":
@@ -66,13 +66,18 @@ class Recipe:
             shrink, channels, jitter = 32, self.widths[0], 0.0
         else:
             network = seeded(lambda: Hourglass(target.channels, _INPUTS, self.widths), seed)
-            rough = target.rough()
-            shrink, channels, jitter = 1, _INPUTS - (0 if rough is None else rough.shape[1]), self.jitter
+            # What is enlarged is drawn from the picture that is there as well: from noise alone its detail takes thousands of steps.
+            shrink, channels, jitter = 1, _INPUTS - (target.channels if target.factor > 1 else 0), self.jitter
         multiple = int(network.multiple)  # type: ignore[arg-type]
         height, width = (max(SMALLEST, -(-side // multiple) * multiple) // shrink for side in target.size)
         noise = torch.rand((1, height, width, channels), generator=fixed) * _SPREAD
         network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return Drawing(network, noise.to(device).permute(0, 3, 1, 2), target, jitter, steps, rough is not None)
+        drawing = Drawing(network, noise.to(device).permute(0, 3, 1, 2), target, jitter, steps)
+        if self.network == "hourglass" and target.factor > 1:
+            rough = target.enlarged(target.picture)
+            beyond = noise.shape[2] - rough.shape[3], noise.shape[1] - rough.shape[2]
+            drawing.guide = pad(rough, (0, beyond[0], 0, beyond[1]), mode="replicate").contiguous(memory_format=torch.channels_last)
+        return drawing
 
 
 def recipe(

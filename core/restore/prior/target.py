@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 import torch
-from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad
+from torch.nn.functional import conv2d, interpolate, pad
 
 Loss = Literal["squared", "absolute"]
 
@@ -59,22 +59,6 @@ class Target:
         """Give ``[1,C,h,w]`` at the size of the drawn picture, by cubic interpolation: ``[1,C,*size]``, a tensor of its own."""
         return picture.clone() if self.factor == 1 else interpolate(picture, scale_factor=self.factor, mode="bicubic", align_corners=False)
 
-    def rough(self, shown: torch.Tensor | None = None) -> torch.Tensor | None:
-        """Give what is known of the drawn picture beforehand ``[1,K,*size]``: it, enlarged or with its holes filled in, and where they are.
-
-        Drawn from noise alone, detail takes thousands of steps; drawn from this as well, hundreds. None where all pixels are known: a
-        noisy picture must not be shown to the network, which would copy its noise first.
-
-        Args:
-            shown: ``[1,1,h,w]``, the pixels to take as known, of those that are; None for all of them.
-        """
-        if self.factor > 1:
-            return self.enlarged(self.picture)
-        if self.known is None:
-            return None
-        shown = self.known if shown is None else shown
-        return torch.cat((filled(self.picture, shown), shown), 1)
-
     def matched(self, drawn: torch.Tensor) -> torch.Tensor:
         """Give a drawn picture ``[1,C,*size]`` so changed that it shrinks to the one given, a tensor of its own.
 
@@ -111,29 +95,6 @@ class Target:
         power = 0.5 if self.loss == "squared" else 1.0
         weights = torch.tensor([self.luma, self.chroma, self.chroma]) ** power
         return (weights[:, None] * torch.tensor(_OPPONENT))[..., None, None].to(self.picture)
-
-
-def filled(picture: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-    """Fill the holes of ``[1,C,h,w]`` by the means of what is near, from coarser and coarser pictures where nothing is near.
-
-    Source: Gortler et al., "The lumigraph", SIGGRAPH 1996 (pull-push), with a normalised Gaussian of 5x5 px on every level.
-
-    Args:
-        picture: what is given; its values in holes do not count.
-        known: ``[1,1,h,w]``, 1 where it is known and 0 in holes.
-    """
-    line = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=picture.device) / 16
-    kernel = torch.outer(line, line)
-    lit, weight = picture * known, known.to(picture.dtype)
-    near = conv2d(lit, kernel.expand(picture.shape[1], 1, -1, -1), padding=2, groups=picture.shape[1])
-    share = conv2d(weight, kernel[None, None], padding=2)
-    means = near / share.clamp_min(1e-6)
-    if bool((share <= 0).any()) and max(picture.shape[2:]) > 1:
-        pooled = avg_pool2d(weight, 2, ceil_mode=True)
-        coarse = filled(avg_pool2d(lit, 2, ceil_mode=True) / pooled.clamp_min(1e-6), (pooled > 0).to(weight.dtype))
-        far = interpolate(coarse, size=picture.shape[2:], mode="bilinear", align_corners=False)
-        means = torch.where(share > 0, means, far)
-    return torch.where(known > 0, picture, means)
 
 
 def shrinking_kernel(factor: int) -> torch.Tensor:

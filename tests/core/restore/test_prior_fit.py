@@ -19,7 +19,7 @@ from talkies.core.restore.prior.problems import Drawing, halved
 from talkies.core.restore.prior.recipe import mixed_seed, recipe
 from talkies.core.restore.prior.runtime import half_precision
 from talkies.core.restore.prior.stopping import VarianceRule
-from talkies.core.restore.prior.target import Target, filled, shrinking_kernel
+from talkies.core.restore.prior.target import Target, shrinking_kernel
 from talkies.core.restore.prior.tiles import Mosaic, tiles
 
 CPU = torch.device("cpu")
@@ -253,34 +253,12 @@ def test_what_is_enlarged_is_drawn_from_the_small_picture_too():
     small = target(size=20)
     plain, guided = (recipe("denoise", "fast", "hourglass", 20, Plan(1, 0.0)).problem(Target(small.picture, factor=f), 0, (0,), CPU)
                      for f in (1, 2))
-    assert not plain.guided and plain.noise.shape[1] == 16 and guided.noise.shape[1] == 13
+    assert plain.guide is None and plain.noise.shape[1] == 16 and guided.noise.shape[1] == 13
     rough = Target(small.picture, factor=2).enlarged(small.picture)
-    assert guided.guide().shape == (1, 3, 64, 64) and torch.equal(guided.guide()[..., :40, :40], rough)
+    assert guided.guide.shape == (1, 3, 64, 64) and torch.equal(guided.guide[..., :40, :40], rough)
     before = guided.loss(0).item()
-    guided._guide = torch.zeros_like(guided.guide())
+    guided.guide.zero_()
     assert guided.loss(0).item() != pytest.approx(before, rel=1e-3)
-
-
-def test_holes_are_drawn_from_what_is_round_them_and_some_pixels_are_hidden_at_every_step():
-    known = torch.ones(1, 1, 32, 32)
-    known[..., 8:20, 8:20] = 0
-    drawing = recipe("inpaint", "fast", "hourglass", 20, Plan(1, 0.0)).problem(Target(target().picture, known), 0, (0,), CPU)
-    first, second = (drawing.guide()[..., :32, :32] for _ in range(2))
-    shown = first[:, 3:]
-    assert not torch.equal(shown, second[:, 3:]) and 0.6 < float(shown.sum() / known.sum()) < 0.8 and not (shown * (1 - known)).any()
-    assert torch.equal(first[:, :3] * shown, target().picture * shown)
-    hidden = (known > shown)[0, 0]
-    assert not torch.equal(first[0, :3, hidden], target().picture[0, :, hidden])
-
-
-@pytest.mark.parametrize("hole", [(slice(3, 6), slice(0, 9)), (slice(0, 30), slice(0, 32)), (slice(0, 32), slice(0, 32))])
-def test_holes_of_any_size_are_filled_by_what_is_near(hole):
-    known = torch.ones(1, 1, 32, 32)
-    known[0, 0][hole] = 0
-    picture = torch.full((1, 3, 32, 32), 0.4) * known + 9 * (1 - known)
-    made = filled(picture, known)
-    assert torch.isfinite(made).all() and torch.equal(made * known, picture * known)
-    assert not known.any() or torch.allclose(made, torch.tensor(0.4), atol=1e-5)
 
 
 def test_equal_weights_of_luma_and_chroma_are_plain_rgb():
