@@ -19,7 +19,7 @@ BENCHMARKS = {
     "scale": "a Ray cluster: work done by its workers, and what Ray costs beside it",
     "long": "memory by length of the clip, and a render that is killed and resumed",
     "clahe": "LB-CLAHE beside OpenCV's, scikit-image's and the published node: time, noise, order, and the regressor on held-out pictures",
-    "prior": "the deep image prior beside the published network and OpenCV: steps, presets, the automatic stop, inpainting",
+    "prior": "the deep image prior beside the published network and OpenCV: steps, presets, the automatic stop, inpainting, enlarging",
     "audio": "the mel, the encoder, noise reduction and levels beside their peers",
 }
 

@@ -1,9 +1,10 @@
-"""The deep image prior beside the published architecture and OpenCV: cost of a step, presets, the automatic stop, inpainting."""
+"""The deep image prior beside the published architecture and OpenCV: cost of a step, presets, the automatic stop, inpainting,
+enlarging."""
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from skimage import data
 
 from talkies.core.arrays import from_uint8, to_image, to_uint8
 from talkies.core.masked import Mask
@@ -20,16 +20,22 @@ from talkies.core.measure.image import psnr
 from talkies.core.progress import silent
 from talkies.core.restore.prior.deep_image_prior import DeepImagePrior
 from talkies.core.restore.prior.fit import PATIENT_FROM, Fit, Plan, fit
+from talkies.core.restore.prior.problems import Problem
 from talkies.core.restore.prior.recipe import recipe
 from talkies.core.restore.prior.runtime import Runtime, best_device
 from talkies.core.restore.prior.stopping import PATIENCE, WINDOW, VarianceRule
 from talkies.core.restore.prior.target import Target
 
+from .prior_cases import CASES, gaussian, picture
 from .prior_published import WideUNet
 from .timing import Way, machine, side_by_side, table
 
 PICTURES = ("astronaut", "camera", "coffee")
-PARTS = ("speed", "presets", "stop", "inpaint")
+PARTS = ("speed", "presets", "stop", "inpaint", "enlarge")
+SIZE, SIZE_OF_STOPS = 256, 128
+"""Sides of the pictures, px. The stops are ten long runs, so theirs are smaller."""
+CLEARLY = 0.5
+"""Decibels below its best at which a picture is clearly over-fitted."""
 
 
 def main(arguments: list[str]) -> dict[str, Any]:
@@ -39,73 +45,21 @@ def main(arguments: list[str]) -> dict[str, Any]:
     parser.add_argument("--picture", action="append", choices=PICTURES, help="default: all three")
     parser.add_argument("--preset", action="append", choices=("fast", "balanced", "thorough"), help="default: fast and balanced")
     parser.add_argument("--case", action="append", type=int, choices=range(len(CASES)), help="of the stop part; default: all ten")
-    parser.add_argument("--size", type=int, default=256, help="side of the pictures, px; default 256")
+    parser.add_argument("--size", type=int, help=f"side of the pictures, px; default {SIZE}, and {SIZE_OF_STOPS} for the stop part")
     parser.add_argument("--repeat", type=int, default=5, help="steps of which the median counts; default 5")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args(arguments)
-    print(f"Deep image prior, {options.size} px\n{machine()}, {torch.get_num_threads()} torch threads, {best_device()}\n")
+    print(f"Deep image prior, {options.size or SIZE} px\n{machine()}, {torch.get_num_threads()} torch threads, {best_device()}\n")
     made = {part: _PARTS[part](options) for part in options.part or PARTS}
     if options.json:
-        options.json.write_text(json.dumps({"machine": machine(), "size": options.size, **made}, indent=1), encoding="utf-8")
+        options.json.write_text(json.dumps({"machine": machine(), "size": options.size or SIZE, **made}, indent=1), encoding="utf-8")
     return made
-
-
-def picture(name: str, size: int) -> Any:
-    """Give a photograph of scikit-image's wheel, its middle square shrunk to ``[size,size,C]``, 0..1."""
-    loaded = from_uint8(np.atleast_3d(getattr(data, name)()))
-    side = min(loaded.shape[:2])
-    top, left = ((n - side) // 2 for n in loaded.shape[:2])
-    cut = np.ascontiguousarray(loaded[top : top + side, left : left + side])
-    return np.atleast_3d(cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA))
-
-
-# --- faults --------------------------------------------------------------------------------------------------------------
-
-
-def gaussian(clean: Any, rng: np.random.Generator, sigma: float) -> Any:
-    """Add white noise of `sigma` steps of 255."""
-    return np.clip(clean + rng.normal(0, sigma / 255, clean.shape), 0, 1)
-
-
-def poisson(clean: Any, rng: np.random.Generator, peak: float) -> Any:
-    """Count photons, `peak` of them in white."""
-    return np.clip(rng.poisson(clean * peak) / peak, 0, 1)
-
-
-def salt_and_pepper(clean: Any, rng: np.random.Generator, share: float) -> Any:
-    """Set a share of the values to black or white."""
-    lost = rng.random(clean.shape)
-    return np.where(lost < share / 2, 0, np.where(lost > 1 - share / 2, 1, clean))
-
-
-def jpeg(clean: Any, rng: np.random.Generator, quality: float) -> Any:
-    """Pack as JPEG and back."""
-    flags = cv2.IMREAD_COLOR if clean.shape[2] == 3 else cv2.IMREAD_GRAYSCALE
-    _, packed = cv2.imencode(".jpg", to_uint8(clean), [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
-    return from_uint8(np.atleast_3d(cv2.imdecode(packed, flags)))
-
-
-def correlated(clean: Any, rng: np.random.Generator, sigma: float) -> Any:
-    """Add noise of `sigma` steps of 255 that was blurred by 1 px, as film grain is."""
-    noise = np.atleast_3d(cv2.GaussianBlur(rng.standard_normal(clean.shape), (0, 0), 1.0))
-    return np.clip(clean + noise * (sigma / 255 / noise.std()), 0, 1)
-
-
-CASES: tuple[tuple[str, Callable[..., Any], float], ...] = (
-    ("astronaut", gaussian, 25), ("camera", gaussian, 25), ("coffee", gaussian, 50), ("astronaut", poisson, 30), ("coffee", poisson, 60),
-    ("camera", salt_and_pepper, 0.05), ("astronaut", salt_and_pepper, 0.1), ("coffee", jpeg, 10), ("camera", jpeg, 20),
-    ("astronaut", correlated, 20),
-)
-"""Picture, fault and how strong it is."""
-
-
-# --- parts ---------------------------------------------------------------------------------------------------------------
 
 
 def _speed(options: argparse.Namespace) -> dict[str, Any]:
     """Time one step of each network on one picture."""
     device = best_device()
-    noisy = _tensor(gaussian(picture("astronaut", options.size), np.random.default_rng(0), 25)).to(device)
+    noisy = _tensor(gaussian(picture("astronaut", options.size or SIZE), np.random.default_rng(0), 25)).to(device)
     networks: dict[str, Any] = {"published U-Net, AdamW": _published_step(noisy)}
     for name in ("hourglass", "deep_decoder", "zs_n2n"):
         made = recipe("denoise", "balanced", name, 0, Plan(1, 0.0))
@@ -147,7 +101,7 @@ def _presets(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Denoise white noise of sigma 25 by each preset."""
     found = []
     for name in options.picture or PICTURES:
-        clean = picture(name, options.size)
+        clean = picture(name, options.size or SIZE)
         noisy = gaussian(clean, np.random.default_rng(1234), 25).astype(np.float32)
         for preset in options.preset or ("fast", "balanced"):
             made = _run(DeepImagePrior(preset=preset), noisy, clean)
@@ -169,51 +123,66 @@ def _run(operation: DeepImagePrior, frame: Any, clean: Any) -> dict[str, Any]:
             "seconds": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "memory": last.memory}
 
 
+class _Overfitted(Exception):  # noqa: N818  # it ends a run, and is no error
+    pass
+
+
 def _stop(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Fit to the end of the balanced preset, and compare where the rule would have stopped with the best iterate there was."""
+    """Fit on until it clearly over-fits, and compare where the rule stops with the best iterate there was.
+
+    A run ends with the balanced preset, or once the rule has stopped and the picture has fallen `CLEARLY` below its best.
+    """
     found = []
     device = best_device()
+    size = options.size or SIZE_OF_STOPS
     made = recipe("denoise", "balanced", "hourglass", 0, Plan(1, 0.0, WINDOW, patience=10**9))
     for number in options.case if options.case is not None else range(len(CASES)):
         name, fault, strength = CASES[number]
-        clean = picture(name, options.size)
+        clean = picture(name, size)
         noisy = fault(clean, np.random.default_rng(number), strength).astype(np.float32)
-        curve: list[float] = []
-        problem = made.problem(Target(_tensor(noisy).to(device)), number, (0,), device)
+        seen = _Stops(made.problem(Target(_tensor(noisy).to(device)), number, (0,), device), made.plan, clean)
         cpu = time.process_time()
-        whole = fit(problem, made.plan, device, silent, each_check=lambda _, out, c=clean, at=curve: at.append(psnr(_array(out), c)))
-        stopped, end = stop_of(whole.variances, made.plan)
+        with contextlib.suppress(_Overfitted):
+            fit(seen.problem, made.plan, device, silent, each_check=seen.look)
+        curve, stopped = seen.curve, seen.stopped or (made.plan.every * (seen.rule.lowest + 1), made.plan.iterations)
         found.append({
-            "case": f"{name}, {fault.__name__} {strength:g}", "noisy": psnr(noisy, clean), "stopped": stopped, "end": end,
-            "psnr": curve[stopped // made.plan.every - 1], "oracle": max(curve), "oracle at": made.plan.every * (1 + int(np.argmax(curve))),
-            "last": curve[-1], "run": made.plan.iterations, "cpu": time.process_time() - cpu,
-            "variances": whole.variances, "curve": curve})
+            "case": f"{name}, {fault.__name__} {strength:g}", "noisy": psnr(noisy, clean), "stopped": stopped[0], "end": stopped[1],
+            "psnr": curve[stopped[0] // made.plan.every - 1], "oracle": max(curve),
+            "oracle at": made.plan.every * (1 + int(np.argmax(curve))), "last": curve[-1], "run": made.plan.every * len(curve),
+            "cpu": time.process_time() - cpu, "variances": seen.rule.variances, "curve": curve})
         print(f"  {found[-1]['case']}: {found[-1]['psnr']:.2f} dB, oracle {found[-1]['oracle']:.2f}", flush=True)
     rows = [[f["case"], f"{f['noisy']:.2f}", f"{f['psnr']:.2f}", str(f["stopped"]), str(f["end"]), f"{f['oracle']:.2f}",
-             str(f["oracle at"]), f"{f['last']:.2f}", f"{f['oracle'] - f['psnr']:.2f}"] for f in found]
-    print("\n" + table(["case", "noisy dB", "dB", "of step", "stopped at", "oracle dB", "at step", "last dB", "short by"], rows))
+             str(f["oracle at"]), f"{f['last']:.2f}", str(f["run"]), f"{f['oracle'] - f['psnr']:.2f}", f"{f['cpu']:.0f}"] for f in found]
+    heads = ["case", "noisy dB", "dB", "of step", "stopped at", "oracle dB", "at step", "last dB", "of step", "short by", "CPU s"]
+    print(f"\n{size} px\n" + table(heads, rows))
     near = sum(f["oracle"] - f["psnr"] <= 0.3 for f in found)
-    print(f"{near} of {len(found)} within 0.3 dB of the best iterate of {made.plan.iterations}\n")
+    print(f"{near} of {len(found)} within 0.3 dB of the best iterate of {made.plan.iterations} or up to a clear over-fit\n")
     return found
 
 
-def stop_of(variances: tuple[float, ...], plan: Plan) -> tuple[int, int]:
-    """Give the step whose picture the rule takes with its own patience, and the step at which it stops, from a fit run to its end."""
-    rule = VarianceRule(plan.window, PATIENCE)
-    for number, variance in enumerate(variances, 1):
-        if math.isnan(variance):
-            continue
-        rule.add_variance(variance)
-        if rule.over and number * plan.every >= PATIENT_FROM * plan.iterations:
-            return plan.every * (rule.lowest + 1), plan.every * number
-    return plan.every * (rule.lowest + 1), plan.iterations
+class _Stops:
+    """Watches a fit that is run on: where the rule with its own patience stops it, and how good every averaged picture is."""
+
+    def __init__(self, problem: Problem, plan: Plan, clean: Any) -> None:
+        self.problem, self.rule, self.stopped = problem, VarianceRule(plan.rule().window, PATIENCE), None
+        self.curve: list[float] = []
+        self._plan, self._clean = plan, clean
+
+    def look(self, step: int, average: torch.Tensor) -> None:
+        self.curve.append(psnr(_array(average), self._clean))
+        if self.stopped is None:
+            self.rule.add(self.problem.output().clone())
+            if self.rule.over and step >= PATIENT_FROM * self._plan.iterations:
+                self.stopped = self._plan.every * (self.rule.lowest + 1), step
+        elif self.curve[-1] < max(self.curve) - CLEARLY:
+            raise _Overfitted
 
 
 def _inpaint(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Fill half of the pixels, lost at random, beside OpenCV's two ways."""
     found = []
     for name in options.picture or PICTURES:
-        clean = picture(name, options.size)
+        clean = picture(name, options.size or SIZE)
         lost = np.random.default_rng(7).random(clean.shape[:2]) < 0.5
         holed = np.where(lost[..., None], 0, clean).astype(np.float32)
         peers = {}
@@ -228,6 +197,32 @@ def _inpaint(options: argparse.Namespace) -> list[dict[str, Any]]:
     return found
 
 
+def _enlarge(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Enlarge what the cubic of `shrinking_kernel` has shrunk, without noise, beside OpenCV's ways and back-projection alone."""
+    found = []
+    for name in options.picture or PICTURES:
+        clean = picture(name, options.size or SIZE)
+        for factor in (2, 4):
+            wanted = _tensor(clean)
+            small = Target(wanted, factor=factor).shrunk(wanted)
+            given = np.asarray(small[0].permute(1, 2, 0)).astype(np.float32)
+            target = Target(small, factor=factor)
+            ways = {way: cv2.resize(given, clean.shape[1::-1], interpolation=flag) for way, flag in (
+                ("linear", cv2.INTER_LINEAR), ("cubic", cv2.INTER_CUBIC), ("Lanczos", cv2.INTER_LANCZOS4))}
+            peers = {way: psnr(np.clip(np.atleast_3d(made), 0, 1), clean) for way, made in ways.items()}
+            peers["back-projection"] = psnr(_array(target.matched(target.enlarged(small))), clean)
+            for preset in options.preset or ("fast",):
+                made = _run(DeepImagePrior(task=f"super_resolve_{factor}x", preset=preset), given, clean)
+                found.append({"picture": name, "factor": factor, "preset": preset, **peers, **made})
+                print(f"  {name} x{factor} {preset}: {made['psnr']:.2f} dB, Lanczos {peers['Lanczos']:.2f}", flush=True)
+    ways = ("linear", "cubic", "Lanczos", "back-projection")
+    heads = ["picture", "times", "preset", *(f"{way} dB" for way in ways), "talkies dB", "more than Lanczos", "steps", "s", "CPU s"]
+    print("\n" + table(heads, [
+        [f["picture"], str(f["factor"]), f["preset"], *(f"{f[way]:.2f}" for way in ways), f"{f['psnr']:.2f}",
+         f"{f['psnr'] - f['Lanczos']:+.2f}", str(f["iterations"]), f"{f['seconds']:.0f}", f"{f['cpu']:.0f}"] for f in found]) + "\n")
+    return found
+
+
 def _tensor(frame: Any) -> torch.Tensor:
     return to_image(frame.astype(np.float32)).permute(2, 0, 1)[None].contiguous()
 
@@ -236,4 +231,4 @@ def _array(picture: torch.Tensor) -> Any:
     return np.asarray(picture[0].permute(1, 2, 0).clamp(0, 1).cpu())
 
 
-_PARTS = {"speed": _speed, "presets": _presets, "stop": _stop, "inpaint": _inpaint}
+_PARTS = {"speed": _speed, "presets": _presets, "stop": _stop, "inpaint": _inpaint, "enlarge": _enlarge}

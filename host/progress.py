@@ -11,6 +11,7 @@ from tqdm import tqdm
 from ..core.arrays import Frame, to_uint8
 from ..core.progress import Progress
 from .comfy import module
+from .page import server
 
 PERIOD = 0.1
 """Seconds between two updates of a bar. Older servers send one message an update; the cancel check runs at every call all the same."""
@@ -68,12 +69,12 @@ class _ComfyProgress:
             self._bar.update_absolute(*self._at, ("JPEG", shown, PREVIEW))
 
     def _tell(self, done: int, total: int, elapsed: float) -> None:
-        server: Any = getattr(getattr(module("server"), "PromptServer", None), "instance", None)
-        if self._node_id is None or not hasattr(server, "send_progress_text") or elapsed < 2 or not 0 < done <= total:
+        page: Any = server()
+        if self._node_id is None or not hasattr(page, "send_progress_text") or elapsed < 2 or not 0 < done <= total:
             return
         left = elapsed / done * (total - done)
         text = f"{done} of {total}, {clock(left)} left" if done < total else f"{total} {self._unit} in {clock(elapsed)}"
-        server.send_progress_text(text, self._node_id)
+        page.send_progress_text(text, self._node_id)
 
 
 class _TerminalProgress:

@@ -7,15 +7,15 @@ from ..core.arrays import to_image
 from ..core.masked import Mask
 from ..core.operation import Operation, run
 from ..core.restore.prior import deep_image_prior
-from ..core.restore.prior.fit import Fit
-from ..core.restore.prior.outcome import plot, report
+from ..core.restore.prior.fit import Fit, Moment
+from ..core.restore.prior.outcome import plot, report, report_so_far
 from ..core.restore.prior.runtime import Runtime
 from ..host.blocker import blocked
 from ..host.devices import device_with_room
 from ..host.progress import node_progress
 from .form import IMAGES_OUT, OPS_OUT, InputTypes, appended, frame_inputs, masked
 from .names import OPS, REPORT, category
-from .panel import with_panel
+from .panel import show_while_running, with_panel
 
 ROOM = 2**30
 """Bytes that a fit of a tile of 512 px takes, with room to spare; other models make way for it on a GPU."""
@@ -62,6 +62,10 @@ class DeepImagePrior:
         def finished(index: int, fit: Fit) -> None:
             fits.append((index, fit))
 
-        made = to_image(run(operation(Runtime(lambda: device_with_room(ROOM), progress.picture, finished)), images, progress))
+        def running(index: int, moment: Moment) -> None:
+            show_while_running(node_id, report_so_far(index, moment))
+
+        runtime = Runtime(lambda: device_with_room(ROOM), progress.picture, running, finished)
+        made = to_image(run(operation(runtime), images, progress))
         found = report(fits)
         return with_panel((made, chain, found, to_image(plot(fits[-1][1] if fits else None)[None])), found)

@@ -8,6 +8,19 @@ from typing import Any
 import numpy as np
 
 from ..core.report import Report
+from ..host.page import send_to_page
+
+
+def show_while_running(node_id: str | None, report: Report | None = None, **panels: Any) -> None:
+    """Give a node's panel what `with_panel` would, while the node is still at work. Where no page is connected, nothing happens.
+
+    Args:
+        node_id: the node's id in the graph (hidden input UNIQUE_ID).
+        report: as for `with_panel`.
+        panels: as for `with_panel`.
+    """
+    if node_id is not None:
+        send_to_page("talkies.running", {"node": node_id, "output": _shown(report, panels)})
 
 
 def with_panel(result: tuple[Any, ...], report: Report | None = None, **panels: Any) -> dict[str, Any]:
@@ -18,9 +31,12 @@ def with_panel(result: tuple[Any, ...], report: Report | None = None, **panels: 
         report: shown as figures and curves (the key ``talkies_report``).
         panels: JSON values by key, each for the panel that listens to it.
     """
-    if report is not None:
-        panels["talkies_report"] = report.to_json()
-    return {"ui": {key: [for_page(value)] for key, value in panels.items()}, "result": result}
+    return {"ui": _shown(report, panels), "result": result}
+
+
+def _shown(report: Report | None, panels: Mapping[str, Any]) -> dict[str, list[Any]]:
+    found = dict(panels) if report is None else {**panels, "talkies_report": report.to_json()}
+    return {key: [for_page(value)] for key, value in found.items()}
 
 
 def for_page(value: Any) -> Any:

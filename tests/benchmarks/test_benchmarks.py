@@ -4,10 +4,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -119,9 +121,17 @@ def test_prior_prints_its_tables_and_writes_its_figures(tmp_path):
     assert figures["presets"][0]["psnr"] > figures["presets"][0]["noisy"] + 3
 
 
-def test_the_stop_of_a_finished_fit_is_that_of_the_rule():
-    from benchmarks.prior import stop_of
+def test_a_stop_is_told_beside_the_best_iterate_and_a_run_ends_once_it_is_clearly_over_fitted():
+    from benchmarks.prior import _Overfitted, _Stops
     from talkies.core.restore.prior.fit import Plan
 
-    curve = (float("nan"),) * 11 + tuple(abs(i - 60) + 1.0 for i in range(11, 150))
-    assert stop_of(curve, Plan(1500, 0.01)) == (610, 710)
+    clean, level = np.zeros((2, 2, 1)), [0.0]
+    seen = _Stops(types.SimpleNamespace(output=lambda: torch.full((1, 1, 2, 2), level[0])), Plan(1500, 0.01, window=2), clean)
+    for check in range(1, 151):  # calmest between checks 60 and 61, best at check 70
+        level[0] += abs(check - 61) * 1e-3
+        try:
+            seen.look(10 * check, torch.full((1, 1, 2, 2), 0.1 + 0.001 * abs(check - 70)))
+        except _Overfitted:
+            break
+    assert seen.stopped == (610, 710) and int(np.argmax(seen.curve)) == 69
+    assert max(seen.curve) - seen.curve[-1] > 0.5 and check == 76

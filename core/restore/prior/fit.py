@@ -41,7 +41,7 @@ class Plan:
         iterations: the most steps.
         rate: Adam's learning rate.
         decay: whether the rate falls along a cosine (it must not where the variance is to be trusted).
-        window: checks that the variance is taken over.
+        window: checks that the variance is taken over; half of all checks where that is fewer.
         patience: checks without a new low after which it stops.
         seconds: the most time, 0 for no limit. With a limit the result depends on the machine's speed.
         every: iterations from one check to the next.
@@ -54,6 +54,10 @@ class Plan:
     patience: int = PATIENCE
     seconds: float = 0.0
     every: int = 10
+
+    def rule(self) -> VarianceRule:
+        """Give the rule that stops it, at its beginning."""
+        return VarianceRule(min(self.window, max(2, self.iterations // self.every // 2)), self.patience)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +91,31 @@ class Fit:
     fell_back: bool
 
 
-Watch = Callable[[int, torch.Tensor], None]
-"""Shown the averaged picture ``[1,C,H,W]`` about once a second, with the iteration that it is of. It cannot change the fit."""
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """A fit under way.
+
+    Attributes:
+        picture: ``[1,C,H,W]``: the averaged output as it is now.
+        best: the iteration that was calmest so far, 0 while the window is not full.
+        iterations: how many were run.
+        most: how many there are at most.
+        losses: as in `Fit`, so far.
+        variances: as in `Fit`, so far.
+        seconds: since it began.
+    """
+
+    picture: torch.Tensor
+    best: int
+    iterations: int
+    most: int
+    losses: tuple[float, ...]
+    variances: tuple[float, ...]
+    seconds: float
+
+
+Watch = Callable[[Moment], None]
+"""Told how the fit stands, about once a second. It cannot change the fit."""
 
 
 def fit(
@@ -103,7 +130,7 @@ def fit(
         device: where it computes.
         progress: called three times an iteration with the iterations done, so that a cancel never waits long.
         half: float16 or bfloat16 to compute in where that is safe; None for float32.
-        watch: shown previews.
+        watch: told how it stands on the way.
         each_check: shown the averaged picture at every check; for measurements.
 
     Raises:
@@ -123,7 +150,7 @@ class _Run:
     ) -> None:
         self._problem, self._plan, self._device, self._progress = problem, plan, device, progress
         self._half, self._watch, self._each_check = half, watch, each_check
-        self._rule = VarianceRule(plan.window, plan.patience)
+        self._rule = plan.rule()
         self._losses: list[float] = []
         self._fell_back = False
         self._safe = copy.deepcopy(problem.network.state_dict())
@@ -164,17 +191,23 @@ class _Run:
             now = time.monotonic()
             if self._watch is not None and now - shown >= PREVIEW_PERIOD:
                 shown = now
-                self._watch(step, problem.average())
+                calmest = best if self._rule.lowest >= 0 else 0
+                self._watch(Moment(
+                    problem.average(), calmest, step, plan.iterations, tuple(self._losses), self._variances(), now - started))
             if plan.seconds and now - started >= plan.seconds:
                 ended = "time"
                 break
         self._progress(plan.iterations, plan.iterations)
         if picture is None or self._rule.lowest < 0:  # too short a fit for the variance to speak
             best, picture, weights = step, problem.average(), copy.deepcopy(problem.network.state_dict())
-        blank = [math.nan] * (len(self._losses) - len(self._rule.variances))
         return Fit(
-            picture.float().cpu(), weights, best, step, ended, tuple(self._losses), (*blank, *self._rule.variances),
+            picture.float().cpu(), weights, best, step, ended, tuple(self._losses), self._variances(),
             time.monotonic() - started, memory.beyond, str(self._half or torch.float32).removeprefix("torch."), self._fell_back)
+
+    def _variances(self) -> tuple[float, ...]:
+        """Give the variance at every check, NaN before the window was full."""
+        found = self._rule.variances
+        return (*(math.nan for _ in range(len(self._losses) - len(found))), *found)
 
     def _step(self, step: int) -> torch.Tensor:
         plan, problem = self._plan, self._problem
@@ -213,7 +246,7 @@ class _Run:
                            "Choose another seed or network, or the squared loss.")
         _log.warning("DeepImagePrior: %s gave values that are no numbers; the fit starts again in float32.", self._half)
         self._half, self._fell_back = None, True
-        self._losses, self._rule = [], VarianceRule(self._plan.window, self._plan.patience)
+        self._losses, self._rule = [], self._plan.rule()
         self._problem.network.load_state_dict(self._safe)
         self._problem.forget_average()
         self._start_optimiser()

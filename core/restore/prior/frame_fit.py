@@ -1,7 +1,6 @@
 """One frame, tile by tile: from an array to a fitted picture and back."""
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +12,7 @@ from ...operation import resized
 from ...progress import Progress, part
 from ...settings import SettingError
 from .chain import TileWeights
-from .fit import Fit, FitError, fit
+from .fit import Fit, FitError, Moment, Watch, fit
 from .recipe import WARM_SHARE, Recipe
 from .runtime import Precision, Runtime, half_precision
 from .target import Loss, Target
@@ -106,7 +105,7 @@ class FrameFitter:
         device = self.runtime.device()
         recipe = self.recipe
         if start is not None:
-            fewer = max(recipe.plan.every * recipe.plan.window, round(recipe.plan.iterations * WARM_SHARE))
+            fewer = max(2 * recipe.plan.every, round(recipe.plan.iterations * WARM_SHARE))
             recipe = replace(recipe, plan=replace(recipe.plan, iterations=min(fewer, recipe.plan.iterations)))
         # A tensor made in inference mode could not be fitted to.
         with torch.inference_mode(False):
@@ -117,19 +116,23 @@ class FrameFitter:
         if start is not None:
             problem.network.load_state_dict(start)
         try:
-            return fit(problem, recipe.plan, device, progress, half_precision(self.precision, device), self._watch(tile, so_far, span))
+            watch = self._watch(tile, place[0], so_far, span)
+            return fit(problem, recipe.plan, device, progress, half_precision(self.precision, device), watch)
         except (torch.cuda.OutOfMemoryError, MemoryError) as error:
             raise FitError(f"DeepImagePrior: memory ran out with a tile of {picture.shape[3]}x{picture.shape[2]} px; set tile to "
                            f"{max(64, self.tile * self.factor // 2)}.") from error
 
-    def _watch(self, tile: Tile, so_far: Frame | None, span: tuple[float, float]) -> Callable[[int, torch.Tensor], None] | None:
-        preview, f = self.runtime.preview, self.factor
-        if preview is None or so_far is None:
+    def _watch(self, tile: Tile, index: int, so_far: Frame | None, span: tuple[float, float]) -> Watch | None:
+        preview, running, f = self.runtime.preview, self.runtime.running, self.factor
+        if preview is None and running is None:
             return None
 
-        def show(step: int, picture: torch.Tensor) -> None:
-            so_far[tile.top * f : tile.bottom * f, tile.left * f : tile.right * f] = _array(picture.cpu(), *span)
-            preview(so_far)
+        def show(moment: Moment) -> None:
+            if preview is not None and so_far is not None:
+                so_far[tile.top * f : tile.bottom * f, tile.left * f : tile.right * f] = _array(moment.picture.cpu(), *span)
+                preview(so_far)
+            if running is not None:
+                running(index, moment)
 
         return show
 

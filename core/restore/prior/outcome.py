@@ -9,9 +9,12 @@ import numpy as np
 
 from ...arrays import Frame, contiguous, from_uint8
 from ...report import Report
-from .fit import Fit
+from .fit import Fit, Moment
 
 _ENDED = {"variance": "the outputs had been calmest", "iterations": "all iterations were run", "time": "the time limit was reached"}
+_MOST_POINTS = 400
+"""Of a curve that is sent to the page every second."""
+
 _LOSS, _VARIANCE, _BEST = "#9a9a9a", "#0072b2", "#c8452b"
 
 
@@ -42,6 +45,26 @@ def report(fits: Sequence[tuple[int, Fit]]) -> Report:
         figures["fell back to float32"] = f"{fallen} of {len(made)} fits, in which half precision gave NaN"
     variances = tuple(v for v in last.variances if not math.isnan(v))
     return Report("Deep Image Prior", figures, {"training loss": last.losses, "variance of the outputs": variances})
+
+
+def report_so_far(index: int, moment: Moment) -> Report:
+    """Give how a fit stands: its curves as `report` has them, thinned out where it has run for long.
+
+    Args:
+        index: of the frame that it is of.
+        moment: the fit under way.
+    """
+    figures: dict[str, float | int | str] = {
+        "best iteration": moment.best or "not yet",
+        "iterations": moment.iterations,
+        "seconds": round(moment.seconds, 1),
+        "iterations at most": moment.most,
+        "frame": index,
+    }
+    stride = -(-max(len(moment.losses), 1) // _MOST_POINTS)
+    thin = slice(stride - 1, None, stride)
+    variances = tuple(v for v in moment.variances[thin] if not math.isnan(v))
+    return Report("Deep Image Prior", figures, {"training loss": moment.losses[thin], "variance of the outputs": variances})
 
 
 def plot(fit: Fit | None, width: int = 1024, height: int = 560) -> Frame:

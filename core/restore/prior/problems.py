@@ -54,6 +54,7 @@ class Drawing:
     Attributes:
         network: draws from `noise`.
         noise: ``[1,K,H,W]`` on the device, without gradient.
+        guide: ``[1,C,H,W]``, a rough picture that the network is shown beside the noise; None for none.
         target: what the drawn picture is measured against.
         jitter: standard deviation of what is added to the noise at every step (Ulyanov's input-noise regularisation).
         generator: for the jitter, on the noise's device.
@@ -64,6 +65,7 @@ class Drawing:
     target: Target
     jitter: float
     generator: torch.Generator
+    guide: torch.Tensor | None = None
     _drawn: torch.Tensor | None = None
     _average: torch.Tensor | None = None
 
@@ -80,6 +82,8 @@ class Drawing:
             shape = noise.permute(0, 2, 3, 1).shape
             jitter = torch.randn(shape, generator=self.generator, device=noise.device, dtype=noise.dtype)
             noise = torch.add(noise, jitter.permute(0, 3, 1, 2), alpha=self.jitter)
+        if self.guide is not None:
+            noise = torch.cat((noise, self.guide), 1)
         height, width = self.target.size
         drawn = self.network(noise)[..., :height, :width].float()
         self._drawn = drawn.detach()
@@ -103,9 +107,9 @@ class Drawing:
         return self._drawn
 
     def average(self) -> torch.Tensor:
-        """Give a copy of the average."""
+        """Give a copy of the average; an enlarged picture is made to shrink to the one that was given."""
         assert self._average is not None, "keep_average() comes first"
-        return self._average.clone()
+        return self.target.matched(self._average)
 
 
 @dataclass

@@ -7,6 +7,7 @@ from typing import Literal
 
 import torch
 from torch import nn
+from torch.nn.functional import pad
 
 from .fit import Plan
 from .networks import Architecture, DeepDecoder, Hourglass, TwoLayers
@@ -25,6 +26,7 @@ WARM_SHARE = 0.25
 _JITTER = {"denoise": 0.01, "artefacts": 0.01, "inpaint": 0.01, "super_resolve_2x": 0.01, "super_resolve_4x": 0.01}
 _RATE = {"hourglass": 0.01, "deep_decoder": 0.01, "zs_n2n": 0.005}
 _CROP = 96
+_INPUTS = 16  # channels that the hourglass draws from
 _SPREAD = 0.1  # the fixed noise is uniform from 0 to this
 
 
@@ -63,13 +65,19 @@ class Recipe:
             network: nn.Module = seeded(lambda: DeepDecoder(target.channels, self.widths[0], self.widths[0]), seed)
             shrink, channels, jitter = 32, self.widths[0], 0.0
         else:
-            network = seeded(lambda: Hourglass(target.channels, widths=self.widths), seed)
-            shrink, channels, jitter = 1, 16, self.jitter
+            network = seeded(lambda: Hourglass(target.channels, _INPUTS, self.widths), seed)
+            # What is enlarged is drawn from the picture that is there as well: from noise alone its detail takes thousands of steps.
+            shrink, channels, jitter = 1, _INPUTS - (target.channels if target.factor > 1 else 0), self.jitter
         multiple = int(network.multiple)  # type: ignore[arg-type]
         height, width = (max(SMALLEST, -(-side // multiple) * multiple) // shrink for side in target.size)
         noise = torch.rand((1, height, width, channels), generator=fixed) * _SPREAD
         network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return Drawing(network, noise.to(device).permute(0, 3, 1, 2), target, jitter, steps)
+        drawing = Drawing(network, noise.to(device).permute(0, 3, 1, 2), target, jitter, steps)
+        if self.network == "hourglass" and target.factor > 1:
+            rough = target.enlarged(target.picture)
+            beyond = noise.shape[2] - rough.shape[3], noise.shape[1] - rough.shape[2]
+            drawing.guide = pad(rough, (0, beyond[0], 0, beyond[1]), mode="replicate").contiguous(memory_format=torch.channels_last)
+        return drawing
 
 
 def recipe(

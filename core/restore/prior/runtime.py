@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from ...arrays import Frame
-from .fit import Fit
+from .fit import Fit, Moment
 
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
 
@@ -25,11 +25,13 @@ class Runtime:
     Attributes:
         device: asked when a run begins.
         preview: shown the picture as it is so far ``[H,W,C]``, about once a second.
+        running: told how a fit stands, about once a second, with the frame's index.
         finished: told of every fit as it ends, with the frame's index.
     """
 
     device: Callable[[], torch.device] = best_device
     preview: Callable[[Frame], None] | None = None
+    running: Callable[[int, Moment], None] | None = None
     finished: Callable[[int, Fit], None] | None = None
 
 

@@ -6,9 +6,12 @@ from functools import cached_property
 from typing import Literal
 
 import torch
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import conv2d, interpolate, pad
 
 Loss = Literal["squared", "absolute"]
+
+_MATCHES = 8
+"""Rounds of back-projection: what is off is then a hundredth of what it was."""
 
 _OPPONENT = ((3**-0.5, 3**-0.5, 3**-0.5), (2**-0.5, 0.0, -(2**-0.5)), (6**-0.5, -2 * 6**-0.5, 6**-0.5))
 """Luma and two chroma axes of length 1 at right angles, so that equal weights measure plain RGB."""
@@ -46,13 +49,35 @@ class Target:
 
     def error(self, drawn: torch.Tensor) -> torch.Tensor:
         """Measure a drawn picture ``[1,C,*size]``: one number, the mean over the pixels that are known."""
-        seen = drawn if self.factor == 1 else torch.nn.functional.conv2d(
-            pad(drawn, (self._margin,) * 4, mode="replicate"), self._kernel, stride=self.factor, groups=self.channels)
-        off = seen - self.picture
+        off = self.shrunk(drawn) - self.picture
         if self._metric is not None:
             off = conv2d(off, self._metric)
         off = off.square() if self.loss == "squared" else off.abs()
         return off.mean() if self.known is None else (off * self.known).sum() / (self.known.sum() * self.channels)
+
+    def enlarged(self, picture: torch.Tensor) -> torch.Tensor:
+        """Give ``[1,C,h,w]`` at the size of the drawn picture, by cubic interpolation: ``[1,C,*size]``, a tensor of its own."""
+        return picture.clone() if self.factor == 1 else interpolate(picture, scale_factor=self.factor, mode="bicubic", align_corners=False)
+
+    def matched(self, drawn: torch.Tensor) -> torch.Tensor:
+        """Give a drawn picture ``[1,C,*size]`` so changed that it shrinks to the one given, a tensor of its own.
+
+        What is off in the small picture is enlarged and put on, over and over; what shrinking cannot tell stays as it was drawn.
+
+        Source: Irani and Peleg, "Improving resolution by image registration", CVGIP 53(3), 1991 (iterative back-projection).
+        """
+        made = drawn.clone()
+        if self.factor > 1:
+            for _ in range(_MATCHES):
+                made += self.enlarged(self.picture - self.shrunk(made))
+            made.clamp_(0, 1)
+        return made
+
+    def shrunk(self, drawn: torch.Tensor) -> torch.Tensor:
+        """Shrink a drawn picture ``[1,C,*size]`` to the size of the one that is there."""
+        if self.factor == 1:
+            return drawn
+        return conv2d(pad(drawn, (self._margin,) * 4, mode="replicate"), self._kernel, stride=self.factor, groups=self.channels)
 
     @property
     def _margin(self) -> int:

@@ -1,17 +1,19 @@
 """The fit under the deep image prior: what is fitted, when it stops, and what it does with values that are no numbers."""
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from talkies.core.progress import silent
-from talkies.core.restore.prior.fit import FitError, Plan, fit
+from talkies.core.restore.prior import fit as fitting
+from talkies.core.restore.prior.fit import FitError, Moment, Plan, fit
 from talkies.core.restore.prior.networks import DeepDecoder, Hourglass, TwoLayers
 from talkies.core.restore.prior.problems import Drawing, halved
 from talkies.core.restore.prior.recipe import mixed_seed, recipe
@@ -53,6 +55,16 @@ def test_noise_that_asks_for_a_gradient_is_refused():
         Drawing(Hourglass(3), noise, target(), 0.0, torch.Generator())
 
 
+@pytest.mark.parametrize("network", ["hourglass", "deep_decoder"])
+def test_the_seed_makes_the_weights_and_the_noise(network):
+    made = recipe("denoise", "fast", network, 20, Plan(1, 0.0))
+    first, same, other = (made.problem(target(), seed, (0,), CPU) for seed in (4, 4, 5))
+    for a, b, c in zip(*(p.network.parameters() for p in (first, same, other)), strict=True):
+        assert torch.equal(a, b)
+        assert a.ndim < 4 or not torch.equal(a, c)  # normalisations and biases begin alike or at random
+    assert torch.equal(first.noise, same.noise) and not torch.equal(first.noise, other.noise)
+
+
 def test_the_hourglass_has_narrow_skips_and_the_stated_size():
     network = Hourglass(3)
     assert all(s[0].out_channels == 4 for s in network.skips)
@@ -79,6 +91,11 @@ def test_it_stops_patience_checks_after_the_low():
     assert ran(curve) == (30, 40) and ran(curve, patience=3) == (30, 33)
 
 
+@pytest.mark.parametrize(("iterations", "window"), [(1500, 25), (500, 25), (400, 20), (125, 6), (20, 2), (1, 2)])
+def test_a_short_fit_has_a_window_of_half_its_checks(iterations, window):
+    assert Plan(iterations, 0.01, window=25, patience=3).rule().window == window
+
+
 def test_it_never_stops_while_the_variance_falls():
     assert ran([1 / (1 + i) for i in range(200)]) == (199, -1)
 
@@ -92,6 +109,7 @@ def test_a_variance_that_is_no_number_is_never_the_low():
     assert ran([3.0, math.nan, 2.0, math.nan, 4.0]) == (2, -1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=80), st.integers(1, 12))
 def test_what_is_kept_is_the_lowest_so_far(curve, patience):
     low, stop = ran(curve, patience=patience)
@@ -99,6 +117,7 @@ def test_what_is_kept_is_the_lowest_so_far(curve, patience):
     assert low == int(np.argmin(seen)) and (stop < 0 or stop - low == patience)
 
 
+@settings(deadline=None)
 @given(st.integers(2, 6), st.lists(st.floats(-3, 3, width=32), min_size=6, max_size=20))
 def test_the_variance_is_that_of_the_last_outputs(window, values):
     rule = VarianceRule(window, 10)
@@ -137,6 +156,22 @@ def test_the_result_is_the_average_at_the_calmest_check_and_not_at_the_lowest_lo
     assert made.ended == "variance" and made.iterations < 500
     assert abs(made.best - 300) <= 30 and float(made.picture.mean()) == made.best - 1
     assert int(np.argmin(made.losses)) == len(made.losses) - 1
+
+
+def test_how_a_fit_stands_is_told_once_a_second_and_changes_nothing(monkeypatch):
+    clock = itertools.count()
+    monkeypatch.setattr(fitting.time, "monotonic", lambda: next(clock) / 15)
+    told: list[Moment] = []
+    plan = Plan(100, 0.01, window=4, patience=99)
+    made = fit(Scripted(300), plan, CPU, silent, watch=told.append)
+    assert [moment.iterations for moment in told] == [15, 30, 45, 60, 75, 90] and {moment.most for moment in told} == {100}
+    for moment in told:
+        checks = moment.iterations // plan.every
+        assert moment.losses == made.losses[:checks] and len(moment.variances) == checks
+        assert np.array_equal(moment.variances, made.variances[:checks], equal_nan=True)
+        assert moment.best == (10 * checks if checks >= plan.window else 0)
+        assert moment.seconds == pytest.approx(moment.iterations / 15, abs=0.1)
+    assert float(told[0].picture.mean()) == 14
 
 
 def test_without_a_rise_it_runs_to_its_end():
@@ -203,6 +238,29 @@ def test_shrinking_keeps_ramps_and_shades(factor):
     assert float(Target(torch.full((1, 1, 5, 5), 0.3), factor=factor).error(torch.full((1, 1, 5 * factor, 5 * factor), 0.3))) < 1e-10
 
 
+@pytest.mark.parametrize("factor", [2, 4])
+def test_an_enlarged_picture_is_matched_to_the_small_one_and_keeps_what_that_cannot_tell(factor):
+    truth = 0.5 + 0.3 * torch.sin(torch.arange(192.0)).reshape(1, 3, 8, 8)
+    small = Target(truth, factor=factor)
+    drawn = small.enlarged(truth) * 0.8 + 0.1
+    made = small.matched(drawn)
+    assert float(small.error(made)) < 1e-3 * float(small.error(drawn)) and made.shape[2:] == small.size
+    again = small.matched(made)
+    assert float((again - made).abs().max()) < 2e-3 and torch.equal(target().matched(truth), truth)
+
+
+def test_what_is_enlarged_is_drawn_from_the_small_picture_too():
+    small = target(size=20)
+    plain, guided = (recipe("denoise", "fast", "hourglass", 20, Plan(1, 0.0)).problem(Target(small.picture, factor=f), 0, (0,), CPU)
+                     for f in (1, 2))
+    assert plain.guide is None and plain.noise.shape[1] == 16 and guided.noise.shape[1] == 13
+    rough = Target(small.picture, factor=2).enlarged(small.picture)
+    assert guided.guide.shape == (1, 3, 64, 64) and torch.equal(guided.guide[..., :40, :40], rough)
+    before = guided.loss(0).item()
+    guided.guide.zero_()
+    assert guided.loss(0).item() != pytest.approx(before, rel=1e-3)
+
+
 def test_equal_weights_of_luma_and_chroma_are_plain_rgb():
     a, b = target(), torch.rand(1, 3, 32, 32)
     plain = float(a.error(b))
@@ -221,6 +279,7 @@ def test_only_known_pixels_count():
     assert float(Target(a.picture, known).error(drawn)) == pytest.approx(0.01, rel=1e-3)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(16, 128), st.integers(0, 64))
 def test_tiles_of_one_size_cover_the_picture_and_lay_back_to_it(height, width, longest, overlap):
     picture = np.random.default_rng(0).random((height, width, 1)).astype(np.float32)

@@ -11,7 +11,8 @@ const INK = "var(--input-text, currentColor)";
  * @typedef {{title: string, series: Series[], low?: number, high?: number, log?: boolean}} Panel  log: a logarithmic scale
  * @typedef {{index: number, colour: string, title: string}} Mark  a line at an index
  * @typedef {{from: number, to: number, colour: string, title: string}} Band  shade from one index to another, both included
- * @typedef {{root: HTMLElement, select: (index: number) => void}} Chart
+ * @typedef {{root: HTMLElement, select: (index: number) => void, redraw: (panels: Panel[], marks?: Mark[]) => void}} Chart  redraw: with
+ *   as many panels, of other values; a cursor on the last value stays on the last
  */
 
 /** The height of a chart of so many panels, px. @param {number} panels */
@@ -32,12 +33,13 @@ function scaled(panel) {
  */
 export function chart(page, panels, options = {}) {
   const height = heightOf(panels.length), tell = options.tell ?? ((index) => `frame ${index}`);
-  const count = Math.max(1, ...panels.flatMap((panel) => panel.series.map((one) => one.values.length)));
+  const counted = () => Math.max(1, ...panels.flatMap((panel) => panel.series.map((one) => one.values.length)));
+  let count = counted();
   const label = options.label ?? panels.map((panel) => panel.title).join(", ");
   const root = element(page, "div", `width:100%;height:${height}px;flex:none;outline-offset:1px`);
   root.className = "talkies-chart";
   root.tabIndex = 0;
-  for (const [name, value] of Object.entries({ role: "slider", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": count - 1 })) {
+  for (const [name, value] of Object.entries({ role: "slider", "aria-label": label, "aria-valuemin": 0 })) {
     root.setAttribute(name, String(value));
   }
   let at = 0, width = FALLBACK;
@@ -78,6 +80,7 @@ export function chart(page, panels, options = {}) {
 
   const draw = () => {
     movers = [];
+    root.setAttribute("aria-valuemax", String(count - 1));
     const svg = shape(page, "svg", { viewBox: `0 0 ${width} ${height}`, width: "100%", height, "aria-hidden": "true" });
     svg.style.cssText = "display:block;font:13px sans-serif;touch-action:none;cursor:crosshair";
     panels.forEach((panel, row) => drawPanel(panel, row, svg));
@@ -130,5 +133,12 @@ export function chart(page, panels, options = {}) {
     }).observe(root);
   }
   draw();
-  return { root, select };
+  return { root, select, redraw: (others, marks) => {
+    const follows = at === count - 1;
+    panels = others;
+    options = { ...options, marks };
+    count = counted();
+    if (follows) at = count - 1;
+    draw();
+  } };
 }
