@@ -47,8 +47,8 @@ Row = tuple[bool | None, str]
 
 
 def machine() -> Iterator[Row]:
-    """Describe processor, memory, disk and GPU."""
-    yield True, f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, {worker_count()} processors"
+    """Describe CPU, memory, disk and GPU."""
+    yield True, f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, {worker_count()} CPU cores"
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         yield True, f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.1f} GiB of memory"
     yield True, f"{shutil.disk_usage(Path.cwd()).free / 2**30:.1f} GiB free on this disk"
@@ -57,7 +57,7 @@ def machine() -> Iterator[Row]:
             card = torch.cuda.get_device_properties(i)
             yield True, f"GPU {i}: {card.name}, {card.total_memory / 2**30:.1f} GiB"
     else:
-        yield False, "no CUDA GPU is seen by torch; everything runs on the processor"
+        yield False, "no CUDA GPU is seen by torch; everything runs on the CPU"
 
 
 def packages() -> Iterator[Row]:

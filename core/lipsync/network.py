@@ -120,7 +120,7 @@ class LipNetwork(nn.Module):
     def placed(self, device: torch.device) -> LipNetwork:
         """Move to a device, with the channels innermost where that pays. In place.
 
-        In float32 on a processor the layout stays plain: channels innermost are about a tenth faster there, but sum in an order that is
+        In float32 on a CPU the layout stays plain: channels innermost are about a tenth faster there, but sum in an order that is
         1.3e-5 off the published network, and every other shortcut here stays within 1e-5.
         """
         if device.type == "cpu" and self.precision == torch.float32:

@@ -104,6 +104,7 @@ def test_the_template_browser_offers_our_workflows(seen):
     ("TalkiesVideoAlign", 8000, 500), ("TalkiesUltraSmooth", 3000, 20), ("TalkiesCompare", 20000, 500), ("TalkiesAudioEncode", 20000, 300),
     ("TalkiesCleanSpeech", 1500, 8), ("TalkiesColorMatch", 1500, 8), ("TalkiesInspectArrays", 500, 3),
     ("TalkiesFilmGrain", 8000, 50), ("TalkiesBM3D", 1500, 8), ("TalkiesDeepImagePrior", 2500, 20),
+    ("TalkiesLBCLAHE", 1500, 8), ("TalkiesDeblur", 500, 8), ("TalkiesRenderVideo", 500, 8),
 ])
 def test_a_panel_draws(seen, node, ink, colours):
     panel = seen["panels"][node]
