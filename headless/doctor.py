@@ -14,8 +14,9 @@ import av
 import torch
 
 from ..core.parallel import worker_count
-from ..core.weights import CATALOGUE
+from ..core.weights import CATALOGUE, Checkpoint, WeightsError
 from ..host.folders import find_model, model_folders
+from .models import address
 
 REQUIRED = ("torch", "torchvision", "numpy", "scipy", "opencv-python", "kornia", "numba", "av", "Pillow", "scikit-image", "matplotlib",
             "librosa", "face-alignment", "spandrel", "bm3d", "aiohttp", "tqdm", "PyYAML")
@@ -91,8 +92,18 @@ def weights() -> Iterator[Row]:
         if path:
             yield True, f"{checkpoint.name} ({checkpoint.task}): {path}"
         else:
-            yield False, (f"{checkpoint.name} ({checkpoint.task}, {checkpoint.licence}) is not here: put {checkpoint.file} into "
-                          f"{model_folders(checkpoint.folder)[0]}, from {checkpoint.url}")
+            yield False, f"{checkpoint.name} ({checkpoint.task}, {checkpoint.licence}) is not here: {_cure(checkpoint)}"
+
+
+def _cure(checkpoint: Checkpoint) -> str:
+    """Say how to get a checkpoint."""
+    if checkpoint.member:
+        return f"talkies models get {checkpoint.name}"
+    try:
+        address(checkpoint)
+    except WeightsError:
+        return f"put {checkpoint.file} into {model_folders(checkpoint.folder)[0]}, from {checkpoint.url}"
+    return f"talkies models get {checkpoint.name}"
 
 
 def _version(package: str) -> str | None:

@@ -104,6 +104,19 @@ class TestList:
         assert "407 MB" in lines["diff2lip"] and "1.24 MB" in lines["face_mesh"]
 
 
+    def test_details_name_file_address_and_hash(self, folder, capsys):
+        assert cli.main(["models", "--details"]) == 0
+        out = capsys.readouterr().out
+        for entry in weights.CATALOGUE:
+            assert all(fact in out for fact in (entry.name, entry.file, entry.url, entry.licence, entry.sha256 or "not published"))
+
+    def test_relative_folders_are_placed(self, monkeypatch, tmp_path, capsys):
+        monkeypatch.delenv("TALKIES_MODELS", raising=False)
+        monkeypatch.chdir(tmp_path)
+        assert cli.main(["models"]) == 0
+        assert f"below {tmp_path}" in capsys.readouterr().out
+
+
 class TestDownload:
     def test_a_file_arrives_whole_under_its_name_and_nothing_else_is_left(self, server, folder, capsys):
         (path,) = models.get([entry_for(CONTENT, server.url)])
