@@ -14,9 +14,8 @@ import av
 import torch
 
 from ..core.parallel import worker_count
-from ..core.weights import CATALOGUE, Checkpoint, WeightsError
+from ..core.weights import CATALOGUE, Checkpoint, can_be_fetched
 from ..host.folders import find_model, model_folders
-from .models import address
 
 REQUIRED = ("torch", "torchvision", "numpy", "scipy", "opencv-python", "kornia", "numba", "av", "Pillow", "scikit-image", "matplotlib",
             "librosa", "face-alignment", "spandrel", "bm3d", "aiohttp", "tqdm", "PyYAML")
@@ -97,13 +96,9 @@ def weights() -> Iterator[Row]:
 
 def _cure(checkpoint: Checkpoint) -> str:
     """Say how to get a checkpoint."""
-    if checkpoint.member:
+    if can_be_fetched(checkpoint):
         return f"talkies models get {checkpoint.name}"
-    try:
-        address(checkpoint)
-    except WeightsError:
-        return f"put {checkpoint.file} into {model_folders(checkpoint.folder)[0]}, from {checkpoint.url}"
-    return f"talkies models get {checkpoint.name}"
+    return f"put {checkpoint.file} into {model_folders(checkpoint.folder)[0]}, from {checkpoint.url}"
 
 
 def _version(package: str) -> str | None:

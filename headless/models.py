@@ -2,13 +2,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..core.weights import CATALOGUE, Checkpoint, WeightsError, check_file, checkpoint, find
+from ..core.weights import CATALOGUE, Checkpoint, WeightsError, address, check_file, checkpoint, find
 from ..host.folders import model_folders
 from .download import download
 from .wheel import from_wheel
@@ -36,7 +35,8 @@ def show(options: argparse.Namespace) -> int:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     for row in rows:
         print("  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[-1]]).rstrip())
-    print("\n`talkies models get NAME` fetches one; a hash that is known is checked. `talkies models --details` names files, addresses and hashes.")
+    print("\n`talkies models get NAME` fetches one; a hash that is known is checked. "
+          "`talkies models --details` names files, addresses and hashes.")
     if any(not folder.is_absolute() for entry in CATALOGUE for folder in model_folders(entry.folder)):
         print(f"These folders are below {Path.cwd()}. Set TALKIES_MODELS to a folder of your own, such as ComfyUI's models folder.")
     return 0
@@ -81,7 +81,7 @@ def get(entries: Sequence[Checkpoint]) -> tuple[Path, ...]:
             missing[target] = entry
     members = {target: entry for target, entry in missing.items() if entry.member}
     for target, entry in missing.items():
-        url = "" if entry.member else address(entry)
+        url = "" if entry.member else file_address(entry)
         _make_folder(target)
         if url:
             print(f"getting {entry.name} ({entry.licence}) ...", flush=True)
@@ -95,19 +95,17 @@ def get(entries: Sequence[Checkpoint]) -> tuple[Path, ...]:
     return tuple(places.values())
 
 
-def address(entry: Checkpoint) -> str:
-    """Give the address of the file itself: the catalogue's, or, where that is a folder on GitHub, the file in it.
+def file_address(entry: Checkpoint) -> str:
+    """Give the address of the file itself.
 
     Raises:
         WeightsError: the catalogue names a page only.
     """
-    if entry.url.rsplit("/", 1)[-1] == entry.file:
-        return entry.url
-    folder = re.fullmatch(r"(https://github\.com/[^/]+/[^/]+)/tree/(.+)", entry.url)
-    if folder is None or entry.sha256 is None:  # a guessed address is fine only where the hash tells whether it was right
+    found = address(entry)
+    if found is None:
         raise WeightsError(f"{entry.name} has no address that a program may fetch. Open {entry.url} and put {entry.file} into "
                            f"{model_folders(entry.folder)[0]}. {entry.note}".rstrip())
-    return f"{folder[1]}/raw/{folder[2]}/{entry.file}"
+    return found
 
 
 def _make_folder(target: Path) -> None:

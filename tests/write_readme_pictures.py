@@ -1,4 +1,4 @@
-"""Draws the pictures of the README from what the demo made: ``python quickstart.py demo``, then ``python tests/write_readme_pictures.py [FOLDER]``.
+"""Draws the pictures of the README from what the demo made: ``python tests/write_readme_pictures.py [FOLDER]``, after the demo.
 
 docs/before_after.jpg is the face of the clip's first frame, twice as large, before (left) and after (right) the demo's workflow;
 docs/path.jpg the demo's plot of the face's path.
@@ -27,7 +27,8 @@ def before_after(demo: Image.Image) -> Image.Image:
     for i, word in enumerate(("before", "after")):
         face = demo.crop((FACE[0] + i * half, FACE[1], FACE[2] + i * half, FACE[3]))
         shown.paste(face.resize((face.width * TIMES, face.height * TIMES), Image.Resampling.LANCZOS), (i * (side + LINE), 0))
-        drawing.text((i * (side + LINE) + 10, shown.height - 12), word, "white", ImageFont.load_default(22), anchor="ls", stroke_width=2, stroke_fill="black")
+        place = (i * (side + LINE) + 10, shown.height - 12)
+        drawing.text(place, word, "white", ImageFont.load_default(22), anchor="ls", stroke_width=2, stroke_fill="black")
     return shown
 
 

@@ -18,8 +18,8 @@ class LipSettings:
         "ddim", "ddim: the published one. adams, unipc and dpm come as near with fewer evaluations. auto always takes adams.")
     evaluations: int = setting(0, "Evaluations a frame in place of those of `preset`; 0 takes those. ddim knows only some numbers.",
                                low=0, high=1000)
-    bound: float = setting(0.05, "When `preset` is auto: the estimated error that is allowed, rms over the mouth.", low=0.001, high=1.0, step=0.001,
-                           unit="of a picture from -1 to 1")
+    bound: float = setting(0.05, "When `preset` is auto: the estimated error that is allowed, rms over the mouth.", low=0.001, high=1.0,
+                           step=0.001, unit="of a picture from -1 to 1")
     seed: int = setting(7, "Of the noise that the lips are drawn from, the same in every frame. 7 is the published one.", low=0,
                         high=2**32 - 1)
     precision: Literal["auto", "float32", "bfloat16", "float16"] = setting(
