@@ -27,7 +27,7 @@ const { page, errors, close } = await openPage(base, false);
 async function frame() {
   const part = await page.evaluate(([width, height]) => {
     const { graph, canvas } = window.app;
-    const boxes = [...graph._nodes, ...(graph._groups ?? [])].map(({ pos, size, flags }) => [pos[0], pos[1] - (flags ? 30 : 0), pos[0] + size[0], pos[1] + size[1]]);
+    const boxes = [...graph._nodes, ...(graph._groups ?? [])].map(({ pos, size, flags }) => [pos[0], pos[1] - (flags ? 54 : 0), pos[0] + size[0], pos[1] + size[1]]);
     const [x0, y0, x1, y1] = [0, 1, 2, 3].map((side) => Math[side < 2 ? "min" : "max"](...boxes.map((box) => box[side])));
     const scale = Math.min((width - 30) / (x1 - x0), (height - 30) / (y1 - y0), 1.2);
     const edge = document.querySelector("#graph-canvas").getBoundingClientRect(), left = 90, top = 60;
