@@ -25,12 +25,12 @@ const NODES = {
   deblur: { type: "TalkiesDeblur", at: [4840, 0], size: [400, 640], set: { profile: "fast" }, from: { images: ["small", "IMAGE"] } },
   chain: { type: "TalkiesSharpen", at: [5280, 0], size: [300, 280] },
   render: { type: "TalkiesRenderVideo", at: [5280, 340], size: [400, 400], from: { video: ["clip", "VIDEO"], ops: ["chain", "ops"] } },
-  grained: { type: "PreviewImage", at: [3080, 900], size: [300, 240], from: { images: ["grain", "images"] } },
+  grained: { type: "PreviewImage", at: [3080, 1300], size: [300, 240], from: { images: ["grain", "images"] } },
   cleaned: { type: "PreviewImage", at: [3520, 900], size: [300, 240], from: { images: ["bm3d", "images"] } },
   lifted: { type: "PreviewImage", at: [4400, 900], size: [300, 240], from: { images: ["clahe", "images"] } },
   sharp: { type: "PreviewImage", at: [4840, 900], size: [300, 240], from: { images: ["deblur", "images"] } },
   words4: { type: "PreviewAny", at: [5280, 900], size: [300, 240], from: { source: ["render", "report"] } },
-  fitted: { type: "PreviewImage", at: [3960, 900], size: [300, 240], from: { images: ["prior", "images"] } },
+  fitted: { type: "PreviewImage", at: [3960, 1300], size: [300, 240], from: { images: ["prior", "images"] } },
 };
 
 /** Build the graph in the page. */
