@@ -17,6 +17,7 @@ BENCHMARKS = {
     "temporal": "flicker removal beside the plain average: flicker, speech kept, time",
     "rates": "processor time and cost of an hour of 1080p video, stage by stage",
     "scale": "a Ray cluster: work done by its workers, and what Ray costs beside it",
+    "long": "memory by length of the clip, and a render that is killed and resumed",
     "clahe": "LB-CLAHE beside OpenCV's, scikit-image's and the published node: time, noise, order, and the regressor on held-out pictures",
     "prior": "the deep image prior beside the published network and OpenCV: steps, presets, the automatic stop, inpainting",
     "audio": "the mel, the encoder, noise reduction and levels beside their peers",

@@ -132,10 +132,12 @@ def cost(batch: int, repeat: int) -> dict[str, Any]:
     ways["shared parts once"] = way(plain)
     ways["+ folded doublings"] = way(_network(device, fuse=True))
     ways["+ channels_last"] = way(_network(device, fuse=True, last=True))
+    ways["+ Winograd"] = way(_network(device, fuse=True).placed(device, quick=True))
     ways["bfloat16"] = way(_network(device, fuse=True, precision=half))
     ways["bfloat16 + channels_last"] = way(_network(device, fuse=True, last=True, precision=half))
     ways["audio, once a frame"] = lambda: plain.style(given["mel"])
     flops = {name: _flops(call) for name, call in ways.items()}
+    flops["+ Winograd"] = flops["+ channels_last"]  # counted as the work that it does, with the products of the direct way
     peaks = {"float32": _peaks(torch.float32, device), "bfloat16": _peaks(half, device)}
     for kind, calls in peaks.items():
         for name, (call, count) in calls.items():

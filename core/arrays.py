@@ -148,6 +148,11 @@ def to_waveform(value: Any, name: str = "audio") -> Waveform:
     return waveform
 
 
+def to_floats(value: Any, name: str = "values") -> NDArray[np.float32]:
+    """Bring a tensor or array of any shape to C-contiguous float32, sharing memory where it can; unchecked, for weights and features."""
+    return _to_float32(_to_array(value, name), name)
+
+
 def require_finite(frames: Frames | Masks, name: str) -> None:
     """Refuse NaN and infinity in ``[B,...]`` float32 frames or masks.
 

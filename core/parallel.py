@@ -9,10 +9,13 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from typing import Generic, TypeVar
 
 import cv2
 
 from .progress import Progress, silent
+
+_T = TypeVar("_T")
 
 _lock = threading.Lock()
 _inside = 0
@@ -83,3 +86,19 @@ def for_each_frame(count: int, work: Callable[[int], None], progress: Progress =
         finally:
             for future in pending:
                 future.cancel()
+
+
+class PerThread(Generic[_T]):
+    """One object a thread, made at first use, for what threads must not share: libswscale's contexts, scratch memory."""
+
+    def __init__(self, make: Callable[[], _T]) -> None:
+        self._make = make
+        self._local = threading.local()
+
+    @property
+    def mine(self) -> _T:
+        """Give the object of the calling thread."""
+        if not hasattr(self._local, "made"):
+            self._local.made = self._make()
+        made: _T = self._local.made
+        return made

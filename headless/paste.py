@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,13 @@ from ..core.video.audio_copy import CopyAudio
 from ..core.video.clip import Chunk, FrameSink, FrameSource, VideoError
 from ..core.video.encoding import CONTAINERS, Encoding
 from ..core.video.memory import chunk_frames
-from ..core.video.render import Watcher
 from ..core.video.sink import create_sink
 from ..core.video.source import FileSource, open_source
 from ..host.progress import node_progress
 from .setting_options import add_settings, settings_from
+
+Watcher = Callable[[int, Frames], None]
+"""Shown every run of frames as it passes: the index of its first frame, and the frames. It must not keep or change them."""
 
 
 def add_parser(commands: Any) -> None:

@@ -14,7 +14,7 @@ from ..core.operation import Chain
 from ..core.progress import Progress
 from ..core.settings import settings_of
 from ..core.video.audio_copy import CopyAudio
-from ..core.video.clip import FrameSource, VideoError
+from ..core.video.clip import Chunk, FrameSource, VideoError
 from ..core.video.encoding import CONTAINERS, Encoding
 from ..core.video.foresee import foresee
 from ..core.video.memory import MIB_A_PROCESSOR, chunk_frames
@@ -73,8 +73,8 @@ def main(options: argparse.Namespace) -> int:
             print(f"{taken} of {frames} frames were there from an earlier run." if taken else "Nothing was there from an earlier run.")
         else:
             with create_sink(options.output, info, encoding, audio) as sink:
-                watchers = {"before": before, "after": after} if options.report else {}
-                frames = render(source, sink, chain, size, progress, **watchers)
+                watchers = (before, after) if options.report else (None, None)
+                frames = render(source, sink, chain, size, progress, before=watchers[0], after=watchers[1])
     seconds = time.monotonic() - started
     print(f"{options.output}: {frames} frames of {info.width}x{info.height} px, {float(info.fps):g} a second, in {seconds:.1f} s")
     if options.report:
@@ -93,9 +93,9 @@ class Watched:
         self._parts: list[FrameStatistics] = []
         self._last: Frames | None = None
 
-    def __call__(self, start: int, frames: Frames) -> None:
-        self._parts.append(frame_statistics(frames, self._last))
-        self._last = frames[-1:].copy()
+    def __call__(self, chunk: Chunk) -> None:
+        self._parts.append(frame_statistics(chunk.frames, self._last))
+        self._last = chunk.frames[-1:].copy()
 
     def report(self, title: str) -> dict[str, Any]:
         """Give the figures and series of all frames so far as plain JSON values."""

@@ -38,7 +38,7 @@ class TinyLips(nn.Module):
     def placement(self):
         return self.first.weight.device
 
-    def placed(self, device):
+    def placed(self, device, quick=False):
         return self.to(device)
 
     def use_precision(self, precision):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .attention import Attention
+from .convolution import Convolution
 from .normalisation import GroupNorm
 
 Resampling = Literal["none", "down", "up"]
@@ -28,8 +29,8 @@ class Doubling(nn.Conv2d):
 
     fused: Tensor | None
 
-    def __init__(self, channels: int, out_channels: int, size: int, padding: int) -> None:
-        super().__init__(channels, out_channels, size, padding=padding)
+    def __init__(self, channels: int, out_channels: int) -> None:
+        super().__init__(channels, out_channels, 3, padding=1)
         self.register_buffer("fused", None, persistent=False)
 
     def fuse(self) -> None:
@@ -57,11 +58,11 @@ class ResBlock(nn.Module):
         super().__init__()
         self.resampling = resampling
         self.cell = cell
-        convolution = Doubling if resampling == "up" else nn.Conv2d
-        self.in_layers = nn.Sequential(GroupNorm(channels), nn.SiLU(), convolution(channels, out_channels, 3, padding=1))
+        convolution = Doubling if resampling == "up" else Convolution
+        self.in_layers = nn.Sequential(GroupNorm(channels), nn.SiLU(), convolution(channels, out_channels))
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(embedding, out_channels))
         # The third place was dropout in training; it keeps the convolution's key at 3.
-        last = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        last = Convolution(out_channels, out_channels)
         self.out_layers = nn.Sequential(GroupNorm(out_channels), nn.SiLU(), nn.Identity(), last)
         self.skip_connection = nn.Identity() if channels == out_channels else nn.Conv2d(channels, out_channels, 1)
 

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..arrays import to_frames, to_image
-from .winograd import Floats, convolve, fits, runs, transformed
+from ..arrays import to_floats, to_image
+from ..winograd import Floats, transformed
+from .winograd import convolve, fits, runs
 
 _SHARES = 4
 """Pieces of work a thread and layer: more even out threads that are held up, fewer cost less."""
@@ -53,7 +54,7 @@ class QuickCompact(nn.Module):
         return torch.cat([self._one(picture) for picture in torch.split(x, 1)])
 
     def _one(self, x: torch.Tensor) -> torch.Tensor:
-        picture = _array(x[0].permute(1, 2, 0))
+        picture = to_floats(x[0].permute(1, 2, 0))
         height, width, _ = picture.shape
         threads = torch.get_num_threads()
         cuts = np.unique(np.linspace(0, runs(height, width), 1 + (threads * _SHARES if threads > 1 else 1)).astype(int))
@@ -85,13 +86,8 @@ def _layer(convolution: nn.Module, activation: nn.Module | None) -> Layer:
     assert isinstance(convolution, nn.Conv2d)
     channels = convolution.out_channels
     if isinstance(activation, nn.PReLU):
-        slope = np.broadcast_to(_array(activation.weight), (channels,)).copy()
+        slope = np.broadcast_to(to_floats(activation.weight), (channels,)).copy()
     else:
         slope = np.full(channels, 1 if activation is None else getattr(activation, "negative_slope", 0), np.float32)
-    bias = np.zeros(channels, np.float32) if convolution.bias is None else _array(convolution.bias).copy()
-    return Layer(transformed(_array(convolution.weight)), bias, slope)
-
-
-def _array(tensor: torch.Tensor) -> Floats:
-    """Give a tensor of any shape as a C-contiguous array of that shape."""
-    return to_frames(tensor.detach().reshape(1, 1, -1, 1), finite=False).reshape(tensor.shape)
+    bias = np.zeros(channels, np.float32) if convolution.bias is None else to_floats(convolution.bias).copy()
+    return Layer(transformed(to_floats(convolution.weight)), bias, slope)

@@ -87,6 +87,12 @@ class Chunk:
         if len(self.frames) != len(self.times):
             raise VideoError(f"A chunk of {len(self.frames)} frames came with {len(self.times)} times; one a frame is wanted.")
 
+    def within(self, part: range) -> Chunk:
+        """Give those of its frames whose index is in `part`; maybe none."""
+        first = min(max(part.start - self.start, 0), len(self.frames))
+        last = max(min(part.stop - self.start, len(self.frames)), first)
+        return Chunk(self.start + first, self.frames[first:last], self.times[first:last])
+
 
 class FrameSource(ABC):
     """A clip that can be read by chunks, as often as one likes, each time from the beginning. A context manager: it ends what it opened."""
@@ -118,9 +124,9 @@ class FrameSource(ABC):
         if start < 0:
             raise VideoError(f"Frames from {start} on were asked for; the first one is 0.")
         for chunk in self.chunks(size):
-            first, last = max(start - chunk.start, 0), min(stop - chunk.start, len(chunk.frames))
-            if first < last:
-                yield Chunk(chunk.start + first, chunk.frames[first:last], chunk.times[first:last])
+            kept = chunk.within(range(start, stop))
+            if len(kept.frames):
+                yield kept
             if chunk.start + len(chunk.frames) >= stop:
                 return
 

@@ -1,11 +1,10 @@
 """FFmpeg's picture formats <-> float32 frames. libswscale unpacks and resamples chroma; the colour matrix is our own (`colour_space`)."""
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import av
 import cv2
@@ -79,22 +78,6 @@ def plane_view(plane: Any, depth: int, components: int = 1) -> NDArray[Any]:
     samples = np.frombuffer(plane, np.uint8 if depth == 8 else np.dtype("<u2"))
     rows = samples[: plane.height * plane.line_size // samples.itemsize].reshape(plane.height, -1)[:, : plane.width * components]
     return rows.reshape(plane.height, plane.width, components) if components > 1 else rows
-
-
-class PerThread(Generic[_T]):
-    """One object a thread, made at first use: libswscale's contexts are not to be shared."""
-
-    def __init__(self, make: Callable[[], _T]) -> None:
-        self._make = make
-        self._local = threading.local()
-
-    @property
-    def mine(self) -> _T:
-        """Give the object of the calling thread."""
-        if not hasattr(self._local, "made"):
-            self._local.made = self._make()
-        made: _T = self._local.made
-        return made
 
 
 def batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:

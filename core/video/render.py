@@ -8,15 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from ..arrays import Frames
 from ..operation import Numbered, Operation, stream
 from ..parallel import worker_count
 from ..progress import Progress, silent
 from .clip import Chunk, ClipInfo, FrameSink, FrameSource
 from .overlap import Behind, ahead
 
-Watcher = Callable[[int, Frames], None]
-"""Shown every run of frames as it passes: the index of its first frame, and the frames. It must not keep or change them."""
+Watcher = Callable[[Chunk], None]
+"""Shown every chunk as it passes. It must not keep or change the frames."""
 
 
 def rendered_info(info: ClipInfo, operation: Operation) -> ClipInfo:
@@ -32,10 +31,11 @@ def render(
     size: int,
     progress: Progress = silent,
     *,
+    part: range | None = None,
     before: Watcher | None = None,
     after: Watcher | None = None,
 ) -> int:
-    """Run `operation` over the whole of `source` into `sink`; every frame keeps its time, and as many come out as go in.
+    """Run `operation` over `source` into `sink`; every frame keeps its time, and as many come out as go in.
 
     Args:
         source: the clip; read once, and once more for each operation that must see all of it first.
@@ -43,28 +43,35 @@ def render(
         operation: any operation; a survey it asks for is made here.
         size: frames a chunk.
         progress: called on this thread at least once a chunk, and every tenth of a second while the encoder is waited for, with
-            frames done and the frames the source announces (0 when it announces none).
-        before: shown the source's frames as they pass.
-        after: shown the frames that are written.
+            frames done and the frames there will be (0 when the source does not announce any).
+        part: only these frames are written, the same as in a render of the whole; they and what the operation looks at around them
+            are read. None: all.
+        before: shown what is read.
+        after: shown what is written.
 
     Returns:
         How many frames were written.
     """
-    announced = source.info.frames or 0
+    announced = (source.info.frames or 0) if part is None else len(part)
     if operation.needs_survey:
         operation = operation.survey(NumberedFrames(source, size), progress)
     times: list[int] = []
-    reached = 0
+    written = 0
 
     def tell(done: int) -> None:
         progress(min(done, announced) if announced else done, announced)
 
+    def read() -> Iterator[Chunk]:
+        if part is None:
+            return source.chunks(size)
+        return source.part(max(0, part.start - operation.radius), part.stop + operation.radius, size)
+
     def passing() -> Iterator[Numbered]:
-        with closing(ahead(source.chunks(size))) as chunks:
+        with closing(ahead(read())) as chunks:
             for chunk in chunks:
-                tell(reached)
+                tell(written)
                 if before:
-                    before(chunk.start, chunk.frames)
+                    before(chunk)
                 times.extend(chunk.times)
                 run = chunk.start, chunk.frames
                 del chunk  # what is handed on is not held here as well
@@ -73,7 +80,7 @@ def render(
 
     def within_chunk(done: int, total: int) -> None:
         # The operation counts its own steps over what it was handed; to the outside only frames of the clip count.
-        tell(reached + done * size // max(total, 1) if announced else reached)
+        tell(written + done * size // max(total, 1) if announced else written)
 
     together = worker_count()
 
@@ -84,18 +91,22 @@ def render(
                 return
             sink.write(Chunk(chunk.start + first, chunk.frames[first : first + together], chunk.times[first : first + together]))
 
-    encoder: Behind[Chunk] = Behind(write, lambda: tell(reached))
+    encoder: Behind[Chunk] = Behind(write, lambda: tell(written))
     runs = stream(operation, passing(), within_chunk)
     with closing(runs), encoder:
         for start, frames in runs:
-            if after:
-                after(start, frames)
-            encoder(Chunk(start, frames, tuple(times[: len(frames)])))
-            del times[: len(frames)]
-            reached = start + len(frames)
-            del frames
-            tell(reached)
-    return reached
+            made = Chunk(start, frames, tuple(times[: len(frames)]))
+            del times[: len(frames)], frames
+            if part is not None:
+                made = made.within(part)
+            if len(made.frames):
+                if after:
+                    after(made)
+                encoder(made)
+                written += len(made.frames)
+            del made
+            tell(written)
+    return written
 
 
 class NumberedFrames:

@@ -1,15 +1,14 @@
 """A long clip in segments: each rendered and encoded by itself, from any place of the clip, the same bits as in one go."""
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..operation import Numbered, Operation, stream
+from ..operation import Operation
 from ..progress import Progress, silent
-from .clip import Chunk, FrameSource, VideoError
+from .clip import FrameSource, VideoError
 from .encoding import Encoding
-from .render import rendered_info
+from .render import render, rendered_info
 from .sink import FileSink
 
 SECONDS = 10
@@ -64,30 +63,11 @@ def render_segment(
     Raises:
         VideoError: the clip ends before the segment does.
     """
-    radius = operation.radius
-    times: dict[int, int] = {}
-
-    def runs() -> Iterator[Numbered]:
-        for chunk in source.part(max(0, segment.start - radius), segment.stop + radius, size):
-            times.update(zip(range(chunk.start, chunk.start + len(chunk.frames)), chunk.times, strict=True))
-            yield chunk.start, chunk.frames
-
-    count = segment.stop - segment.start
+    part = range(segment.start, segment.stop)
     shown: list[int] = []
-
-    def tell(done: int, total: int) -> None:
-        progress(len(shown), count)
-
     with FileSink(path, rendered_info(source.info, operation), encoding, threads=ENCODER_THREADS) as sink:
-        for start, frames in stream(operation, runs(), tell):
-            kept = frames[max(0, segment.start - start) : max(0, segment.stop - start)]
-            first = max(start, segment.start)
-            if len(kept):
-                clock = tuple(times[first + i] for i in range(len(kept)))
-                sink.write(Chunk(first, kept, clock))
-                shown.extend(clock)
-            tell(0, 0)
-        if len(shown) != count:
+        render(source, sink, operation, size, progress, part=part, after=lambda chunk: shown.extend(chunk.times))
+        if len(shown) != len(part):
             raise VideoError(f"The clip has {segment.start + len(shown)} frames and not the {segment.stop} it announced; check that the "
                              "file is complete, or render it without segments.")
     return tuple(shown)

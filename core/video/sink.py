@@ -14,11 +14,11 @@ from av.container import OutputContainer
 from av.error import FFmpegError
 
 from ..arrays import Frame
-from ..parallel import for_each_frame
+from ..parallel import PerThread, for_each_frame
 from .audio_copy import Audio, AudioTrack, open_audio
 from .clip import Chunk, ClipInfo, FrameSink, VideoError
 from .encoding import Encoding
-from .pixels import Packer, PerThread, batches, layout_of
+from .pixels import Packer, batches, layout_of
 from .stills import IMAGE_SUFFIXES, ArraySink, FolderSink, StillSink, partial_path, require_folder
 
 __all__ = ["FileSink", "FrameSink", "create_sink"]

@@ -18,6 +18,7 @@ from .flow_window import FlowWindow
 from .temporal_kernels import accumulate, difference
 
 _NEGLIGIBLE = 1e-3  # the share of the past at which `ema` stops looking back
+_MOST = 0.8  # of the past in `ema`: it looks back 31 frames then
 _WINDOW = 5  # px: two frames agree or not over a window of this size
 _SOFT = 1 / 12  # of the shorter side: over this distance a difference is light and not an object
 _BLOCK = 4  # frames for each processor that are worked on together
@@ -62,8 +63,8 @@ class TemporalConsistency(Operation):
 
     @property
     def _share(self) -> float:
-        """Give the share of the past of ``ema``: at 1 nothing would ever change, so it ends at 0.95."""
-        return min(self.strength, 0.95)
+        """Give the share of the past of ``ema``: at 1 nothing would ever change, and the frames held grow without bound; it ends there."""
+        return min(self.strength, _MOST)
 
     def apply(self, frames: Frames, start: int, progress: Progress) -> Frames:
         """Blend, block by block; the flows of a block are all that is held beside the frames."""

@@ -16,11 +16,11 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from ..arrays import Frames, empty_frames
-from ..parallel import for_each_frame
+from ..parallel import PerThread, for_each_frame
 from .clip import UNSPECIFIED, Chunk, ClipInfo, Colour, FrameSource, VideoError, check_size
 from .container import display_name, open_container, start_offset, video_stream
 from .frame_index import FrameIndex, index_frames
-from .pixels import PerThread, PixelLayout, Unpacker, batches, layout_of, orientation_of
+from .pixels import PixelLayout, Unpacker, batches, layout_of, orientation_of
 from .timeline import Timeline
 
 _log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from talkies.core.arrays import to_uint8
-from talkies.core.lipsync import attention, network, normalisation
+from talkies.core.lipsync import attention, convolution, network, normalisation
 from talkies.core.lipsync.condition import LipInputs, composite
 from talkies.core.lipsync.network import LipNetwork
 from talkies.core.lipsync.samplers.ddim import Ddim
@@ -149,6 +149,14 @@ class TestDenoise:
         last = lips_filling.filled(LipNetwork()).fuse().to(memory_format=torch.channels_last)
         check(last.denoise(one["x"], torch.tensor([40]), prepared(last, one)), forwards["fwd_b1_t40"][:, :3])
 
+    def test_winograd_gives_it_too(self, one, forwards, monkeypatch):
+        quick = lips_filling.filled(LipNetwork()).fuse().placed(torch.device("cpu"), quick=True)
+        taken = []
+        through = convolution._convolve
+        monkeypatch.setattr(convolution, "_convolve", lambda picture, *rest: taken.append(picture.shape) or through(picture, *rest))
+        check(quick.denoise(one["x"], torch.tensor([40]), prepared(quick, one)), forwards["fwd_b1_t40"][:, :3])
+        assert {shape[0] for shape in taken} == {128, 64, 32} and len(taken) > 20
+
     def test_bfloat16_is_within_two_percent(self, one, forwards):
         half = lips_filling.filled(LipNetwork()).fuse().use_precision(torch.bfloat16).to(memory_format=torch.channels_last)
         assert half.precision == torch.bfloat16
@@ -263,3 +271,22 @@ def test_the_host_may_write_a_device_onto_the_network():
     network = LipNetwork()
     network.device = torch.device("cpu")
     assert network.placement == torch.device("cpu")
+
+
+@pytest.mark.parametrize("size", [(32, 32), (35, 50)])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_quick_convolution_is_the_plain_one(size, layout):
+    with torch.inference_mode(False), torch.no_grad():
+        plain = convolution.Convolution(8, 5)
+        maps = torch.randn(2, 8, *size, generator=torch.Generator().manual_seed(0)).to(memory_format=layout)
+        for _ in range(2):
+            plain.quick = False
+            expected = plain(maps)
+            plain.quick = True
+            made = plain(maps)
+            assert made.shape == expected.shape and 0 < float((made - expected).abs().max()) < 4e-5
+            plain.weight.mul_(2)  # other weights are noticed
+        small = maps[..., :16, :16]
+        quick = plain(small)
+        plain.quick = False
+        assert torch.equal(quick, plain(small))  # too small to pay

@@ -11,7 +11,8 @@ from spandrel.architectures.Compact import Compact
 from talkies.core.upscale import quick
 from talkies.core.upscale.loader import load_model
 from talkies.core.upscale.quick import QuickCompact, has_compact_form
-from talkies.core.upscale.winograd import convolve, fits, runs, transformed
+from talkies.core.upscale.winograd import convolve, fits, runs
+from talkies.core.winograd import transformed
 
 
 @given(st.integers(1, 23), st.integers(1, 50), st.sampled_from([1, 3, 16]), st.sampled_from([1, 5, 48]), st.integers(0, 99))

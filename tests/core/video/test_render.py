@@ -98,10 +98,22 @@ def test_a_survey_reads_the_clip_once_more_and_only_when_asked(tmp_path, clip):
 
 def test_watchers_see_every_frame_once_in_order(tmp_path, clip):
     before, after = [], []
-    rendered(tmp_path, BatchSource(clip), Chain((Sharpen(0.4), Blend(2))), 3, before=lambda s, f: before.append((s, len(f))),
-             after=lambda s, f: after.append((s, len(f))))
+    rendered(tmp_path, BatchSource(clip), Chain((Sharpen(0.4), Blend(2))), 3, before=lambda c: before.append((c.start, len(c.frames))),
+             after=lambda c: after.append((c.start, len(c.frames))))
     for seen in (before, after):
         assert [s for s, _ in seen] == list(np.cumsum([0] + [n for _, n in seen])[:-1]) and sum(n for _, n in seen) == len(clip)
+
+
+@pytest.mark.parametrize("part", [range(0, 4), range(3, 8), range(5, 6), range(7, 11)])
+def test_a_part_is_what_the_whole_has_there(tmp_path, clip, part):
+    chain, source, told = Chain((Sharpen(0.4), Blend(2))), BatchSource(clip), []
+    made = [], []
+    for frames, only in zip(made, (None, part), strict=True):
+        with create_sink(tmp_path / f"{only}.mkv", source.info) as sink:
+            render(source, sink, chain, 3, lambda done, total: told.append((done, total)), part=only,
+                   after=lambda c, frames=frames: frames.append(c.frames.copy()))
+    whole, alone = (np.concatenate(frames) for frames in made)
+    assert np.array_equal(alone, whole[part.start : part.stop]) and told[-1] == (len(part), len(part))
 
 
 def test_progress_never_falls_and_ends_at_the_end(tmp_path, clip):
