@@ -57,6 +57,8 @@ for (const name of names) {
   await load(page, await (await page.request.get(`${base}/api/workflow_templates/ComfyUI-Talkies/${name}.json`)).json());
   if (!still && !STILL.includes(name)) await run(page);
   await page.waitForTimeout(2500);
+  await page.waitForFunction(() => [...document.querySelectorAll("video")].every((video) => video.readyState > 1 || !video.src), null, { timeout: 30_000 })
+    .catch(() => console.log(name, "has a video that did not load"));
   const clip = await frame();
   const covered = await overlaps(page);
   writeFileSync(join(folder, `${name}.jpg`), await shrunk(await page.screenshot({ clip })));
