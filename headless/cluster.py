@@ -28,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                        help="ray: on a Ray cluster (pip install ray); only in a network that you trust, since Ray runs whatever it is sent")
     group.add_argument("--address", help="of the cluster, e.g. auto or HOST:6379; without it RAY_ADDRESS, else one is started here")
     group.add_argument("--workers", type=int, metavar="N", help="default: as many as the cluster has room for now; more let it grow")
-    group.add_argument("--worker-cpus", type=float, default=1, metavar="N", help="processors of a worker; default 1")
+    group.add_argument("--worker-cpus", type=float, default=1, metavar="N", help="CPU cores of a worker; default 1")
     group.add_argument("--worker-gpus", type=float, metavar="N",
                        help=f"GPUs of a worker; a fraction shares one. Default: {A_GPU:g} where the cluster has any and they are of use")
     group.add_argument("--worker-memory", type=float, metavar="GB", help="memory of a worker; default: an estimate")

@@ -14,7 +14,7 @@ import av
 import torch
 
 from ..core.parallel import worker_count
-from ..core.weights import CATALOGUE
+from ..core.weights import CATALOGUE, Checkpoint, can_be_fetched
 from ..host.folders import find_model, model_folders
 
 REQUIRED = ("torch", "torchvision", "numpy", "scipy", "opencv-python", "kornia", "numba", "av", "Pillow", "scikit-image", "matplotlib",
@@ -47,8 +47,8 @@ Row = tuple[bool | None, str]
 
 
 def machine() -> Iterator[Row]:
-    """Describe processor, memory, disk and GPU."""
-    yield True, f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, {worker_count()} processors"
+    """Describe CPU, memory, disk and GPU."""
+    yield True, f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, {worker_count()} CPU cores"
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         yield True, f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.1f} GiB of memory"
     yield True, f"{shutil.disk_usage(Path.cwd()).free / 2**30:.1f} GiB free on this disk"
@@ -57,7 +57,7 @@ def machine() -> Iterator[Row]:
             card = torch.cuda.get_device_properties(i)
             yield True, f"GPU {i}: {card.name}, {card.total_memory / 2**30:.1f} GiB"
     else:
-        yield False, "no CUDA GPU is seen by torch; everything runs on the processor"
+        yield False, "no CUDA GPU is seen by torch; everything runs on the CPU"
 
 
 def packages() -> Iterator[Row]:
@@ -91,8 +91,14 @@ def weights() -> Iterator[Row]:
         if path:
             yield True, f"{checkpoint.name} ({checkpoint.task}): {path}"
         else:
-            yield False, (f"{checkpoint.name} ({checkpoint.task}, {checkpoint.licence}) is not here: put {checkpoint.file} into "
-                          f"{model_folders(checkpoint.folder)[0]}, from {checkpoint.url}")
+            yield False, f"{checkpoint.name} ({checkpoint.task}, {checkpoint.licence}) is not here: {_cure(checkpoint)}"
+
+
+def _cure(checkpoint: Checkpoint) -> str:
+    """Say how to get a checkpoint."""
+    if can_be_fetched(checkpoint):
+        return f"talkies models get {checkpoint.name}"
+    return f"put {checkpoint.file} into {model_folders(checkpoint.folder)[0]}, from {checkpoint.url}"
 
 
 def _version(package: str) -> str | None:

@@ -53,7 +53,7 @@ def download(entry: Checkpoint, url: str, target: Path) -> None:
                 continue
             kept = f" {part.stat().st_size / 1e6:.1f} MB are kept; the same command goes on from there." if mark.is_file() else ""
             raise WeightsError(f"{entry.name}: {url} cannot be read ({getattr(error, 'reason', None) or error}). Check the connection "
-                               f"or the proxy.{kept}") from error
+                               f"or the proxy, or get {entry.file} by hand and put it into {target.parent}.{kept}") from error
     try:
         refuse_page(part, url)
         check_file(entry, part)

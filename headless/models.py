@@ -2,13 +2,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..core.weights import CATALOGUE, Checkpoint, WeightsError, check_file, checkpoint, find
+from ..core.weights import CATALOGUE, Checkpoint, WeightsError, address, check_file, checkpoint, find
 from ..host.folders import model_folders
 from .download import download
 from .wheel import from_wheel
@@ -19,6 +18,7 @@ _STOPPED = 130
 def add_parser(commands: Any) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser("models", help="list the published checkpoints and where they are; `talkies models get NAME` fetches one")
+    parser.add_argument("--details", action="store_true", help="also each one's file, address, sha256 and notes")
     parser.set_defaults(call=show)
     actions = parser.add_subparsers(metavar="get")
     get = actions.add_parser("get", help="fetch checkpoints into the model folder; the hash is checked, what broke off goes on")
@@ -28,11 +28,17 @@ def add_parser(commands: Any) -> None:
 
 def show(options: argparse.Namespace) -> int:
     """List the catalogue."""
+    if options.details:
+        print("\n\n".join("\n".join(_details(entry)) for entry in CATALOGUE))
+        return 0
     rows = [("name", "size", "here", "licence", "folder", "what it does"), *(_row(entry) for entry in CATALOGUE)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     for row in rows:
         print("  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[-1]]).rstrip())
-    print("\n`talkies models get NAME` fetches one; a hash that is known is checked.")
+    print("\n`talkies models get NAME` fetches one; a hash that is known is checked. "
+          "`talkies models --details` names files, addresses and hashes.")
+    if any(not folder.is_absolute() for entry in CATALOGUE for folder in model_folders(entry.folder)):
+        print(f"These folders are below {Path.cwd()}. Set TALKIES_MODELS to a folder of your own, such as ComfyUI's models folder.")
     return 0
 
 
@@ -75,7 +81,7 @@ def get(entries: Sequence[Checkpoint]) -> tuple[Path, ...]:
             missing[target] = entry
     members = {target: entry for target, entry in missing.items() if entry.member}
     for target, entry in missing.items():
-        url = "" if entry.member else address(entry)
+        url = "" if entry.member else file_address(entry)
         _make_folder(target)
         if url:
             print(f"getting {entry.name} ({entry.licence}) ...", flush=True)
@@ -89,19 +95,17 @@ def get(entries: Sequence[Checkpoint]) -> tuple[Path, ...]:
     return tuple(places.values())
 
 
-def address(entry: Checkpoint) -> str:
-    """Give the address of the file itself: the catalogue's, or, where that is a folder on GitHub, the file in it.
+def file_address(entry: Checkpoint) -> str:
+    """Give the address of the file itself.
 
     Raises:
         WeightsError: the catalogue names a page only.
     """
-    if entry.url.rsplit("/", 1)[-1] == entry.file:
-        return entry.url
-    folder = re.fullmatch(r"(https://github\.com/[^/]+/[^/]+)/tree/(.+)", entry.url)
-    if folder is None or entry.sha256 is None:  # a guessed address is fine only where the hash tells whether it was right
+    found = address(entry)
+    if found is None:
         raise WeightsError(f"{entry.name} has no address that a program may fetch. Open {entry.url} and put {entry.file} into "
                            f"{model_folders(entry.folder)[0]}. {entry.note}".rstrip())
-    return f"{folder[1]}/raw/{folder[2]}/{entry.file}"
+    return found
 
 
 def _make_folder(target: Path) -> None:
@@ -123,6 +127,15 @@ def _good(entry: Checkpoint, path: Path) -> bool:
         print(f"{error} Fetching it anew.")
         return False
     return True
+
+
+def _details(entry: Checkpoint) -> list[str]:
+    folders = model_folders(entry.folder)
+    found = find(entry, folders)
+    facts = {"does": entry.task, "file": entry.file, "bytes": entry.size or "not known", "sha256": entry.sha256 or "not published",
+             "licence": entry.licence, "here": found or f"no; it belongs in {folders[0]}",
+             "from": f"{entry.member} in {entry.url}" if entry.member else entry.url, "note": entry.note}
+    return [entry.name, *(f"  {name:<8}{fact}" for name, fact in facts.items() if fact)]
 
 
 def _row(entry: Checkpoint) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--quality", type=int, default=-1,
                         help="the encoder's constant quality, lower is better; default: visually lossless")
     parser.add_argument("--speed", choices=("fast", "medium", "slow"), default="medium", help="of the encoder")
-    parser.add_argument("--memory", type=int, default=0, metavar="MIB", help="for the frames at work; default: 128 for each processor")
+    parser.add_argument("--memory", type=int, default=0, metavar="MIB", help="for the frames at work; default: 128 for each CPU core")
     parser.add_argument("--resume", action="store_true",
                         help="work in segments of ten seconds and keep the finished ones, so that the same command goes on after an "
                              "interruption; the file is the same bits either way. --engine ray always does")

@@ -55,7 +55,8 @@ class AudioEncode:
                 "frame_count": ("INT", {"default": 0, "min": 0, "max": 10_000_000, "step": 1, "tooltip": (
                     "How many video frames to make features for. 0: as many as `images` has, or as the sound gives.")}),
                 "preset": (list(PRESETS), {"default": "standard", "tooltip": (
-                    "Of the picture, and of mode mel: enhanced is finer (128 bands, 22.05 kHz), to look at only; no network takes it.")}),
+                    "Of the picture, and of what `mode` mel gives: enhanced is finer (128 bands, 22.05 kHz), to look at only; "
+                    "no network takes it.")}),
             },
             "optional": {
                 "images": ("IMAGE", {"tooltip": "The video; only its number of frames is used."}),

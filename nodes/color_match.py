@@ -32,11 +32,11 @@ class ColorMatch:
     def INPUT_TYPES(cls) -> InputTypes:
         form = frame_inputs(colour.ColorMatch)
         form["optional"] |= {
-            "reference": ("IMAGE", {"tooltip": "The frames whose colours are wanted: as many as images (matched one to one), or any other "
-                          "number (their average). Without it: another region of images, or the clip's own average."}),
-            "measure_mask": ("MASK", {"tooltip": "Where the colours of images are measured. Without it: where mask is white."}),
-            "reference_mask": ("MASK", {"tooltip": "Where the reference is measured, or, without a reference, which region of images is "
-                               "the reference: e.g. the skin around a generated mouth."}),
+            "reference": ("IMAGE", {"tooltip": "The frames whose colours are wanted: as many as `images` (matched one to one), or any "
+                          "other number (their average). Without it: another region of `images`, or the clip's own average."}),
+            "measure_mask": ("MASK", {"tooltip": "Where the colours of `images` are measured. Without it: where `mask` is white."}),
+            "reference_mask": ("MASK", {"tooltip": "Where `reference` is measured, or, while that is not linked, which region of "
+                               "`images` is the reference: e.g. the skin around a generated mouth."}),
         }
         return form
 

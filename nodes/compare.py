@@ -41,7 +41,7 @@ class Compare:
                     "The longer side of the pictures behind the slider; larger frames are shrunk to it. Unit: px.")}),
             },
             "optional": {
-                "before": ("IMAGE", {"tooltip": "The frames before. Link these or before_video."}),
+                "before": ("IMAGE", {"tooltip": "The frames before. Link these or `before_video`."}),
                 "after": ("IMAGE", {"tooltip": "The frames after. Where sizes differ, the ones before are resized to these."}),
                 "before_video": ("VIDEO", {"tooltip": "The video before, of any length; it is read a few frames at a time."}),
                 "after_video": ("VIDEO", {"tooltip": "The video after, of any length."}),

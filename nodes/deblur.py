@@ -16,8 +16,8 @@ from .form import IMAGES_OUT, OPS_OUT, InputTypes, appended, frame_inputs, maske
 from .names import OPS, REPORT, category
 from .panel import with_panel
 
-PSF_IN = ("IMAGE", {"tooltip": "An image of what the blur made of one point, the point's own place in its middle; for psf = picture. "
-                               "At most 101 px a side after its black rim is cut off."})
+PSF_IN = ("IMAGE", {"tooltip": "An image of what the blur made of one point, the point's own place in its middle; used when `psf` is "
+                               "picture. At most 101 px a side after its black rim is cut off."})
 
 
 class Deblur:

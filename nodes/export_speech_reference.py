@@ -36,7 +36,7 @@ class ExportSpeechReference:
                 "coreml": ("BOOLEAN", {"default": False, "tooltip": (
                     "Also write it as AudioEncoder.mlpackage, float32 (needs coremltools).")}),
                 "checkpoint": ([NO_CHECKPOINT, *model_names(FOLDER)], {"default": NO_CHECKPOINT, "tooltip": (
-                    "The encoder to write as ONNX or CoreML; it must be the one that the speech was made with.")}),
+                    "The encoder to write as ONNX or CoreML; it must be the one that `speech` was made with.")}),
             },
             "hidden": {"node_id": "UNIQUE_ID"},
         }

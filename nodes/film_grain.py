@@ -38,7 +38,7 @@ class FilmGrain:
     RETURN_TYPES = ("IMAGE", GRAIN, OPS, REPORT, "IMAGE", "STRING")
     RETURN_NAMES = ("images", "grain", "ops", "report", "plot", "av1_table")
     OUTPUT_TOOLTIPS = (
-        IMAGES_OUT, "The grain that was measured, or that was added: for the grain input of another Film Grain.", OPS_OUT,
+        IMAGES_OUT, "The grain that was measured, or that was added: for the `grain` input of another Film Grain.", OPS_OUT,
         "Kind, confidence, strength, size, colour, how alike neighbouring frames are; after removing or matching, what is there then.",
         "Strength over luma, power over frequency, and a patch of the grain.",
         "The grain as an AV1 film grain table, for the --film-grain-table of libaom and the fgs-table of SVT-AV1.",
@@ -51,19 +51,19 @@ class FilmGrain:
         return {
             "required": {
                 "mode": (["match", "add", "remove", "measure"], {"default": "match", "tooltip": (
-                    "match: the grain of reference (or of the part outside the mask) is put on images, as far as they lack it. "
-                    "add: a preset, or the grain input. remove: what images are measured to have. measure: look only.")}),
+                    "match: the grain of `reference` (or of the part outside `mask`) is put on `images`, as far as they lack it. "
+                    "add: that of `preset` or of `grain`. remove: what `images` are measured to have. measure: look only.")}),
                 **{name: adding[name] for name in _ADD}, **{name: removing[name] for name in _REMOVE},
             },
             "optional": {
                 "images": IMAGES_IN,
-                "mask": ("MASK", {"tooltip": "Where to work: white changes, black keeps every pixel bit for bit. To match without a "
-                                  "reference, grain is measured on black and put on white; to measure, only black counts."}),
+                "mask": ("MASK", {"tooltip": "Where to work: white changes, black keeps every pixel bit for bit. To match without "
+                                  "`reference`, grain is measured on black and put on white; to measure, only black counts."}),
                 "ops": OPS_IN,
                 "reference": ("IMAGE", {"tooltip": "The frames whose grain is wanted, for match. One is enough, several are better."}),
                 "grain": (GRAIN, {"tooltip": "Grain measured by another Film Grain: added, matched or removed instead of measuring."}),
                 "av1_table": ("STRING", {"default": "", "multiline": True, "tooltip": (
-                    "The text of an AV1 film grain table (filmgrn1 ...) or of a grain profile in JSON, used as the grain input is.")}),
+                    "The text of an AV1 film grain table (filmgrn1 ...) or of a grain profile in JSON, used as `grain` is.")}),
             },
             "hidden": {"node_id": "UNIQUE_ID"},
         }

@@ -41,10 +41,10 @@ class RenderVideo:
         return {
             "required": {
                 "video": ("VIDEO", {"tooltip": "The video. It is read from its file as it is needed, never as a whole."}),
-                "ops": (OPS, {"tooltip": "What to do to the frames: the ops output of any Talkies frame node, or of a chain of them."}),
+                "ops": (OPS, {"tooltip": "What to do to the frames: the `ops` output of any Talkies frame node, or of a chain of them."}),
                 **{name: encoding[name] for name in ("codec", "quality", "speed")},
                 "memory": ("INT", {"default": 0, "min": 0, "max": 65536, "step": 16,
-                                   "tooltip": "How much memory the frames at work may take; 0 is 128 for each processor. Unit: MiB."}),
+                                   "tooltip": "How much memory the frames at work may take; 0 is 128 for each CPU core. Unit: MiB."}),
             },
             "optional": {"audio": ("AUDIO", {"tooltip": "A new sound in place of the video's own, e.g. the voice after a lip-sync; it is "
                                              "cut to the length of the video."})},

@@ -18,7 +18,7 @@ from .names import OPS, TRACK, category
 UPSCALE_MODEL_IN = ("UPSCALE_MODEL", {"tooltip": "A model from Load Upscale Model. It is used in place of the one chosen by name."})
 MASK_IN = ("MASK", {"tooltip": "Where to use the model, e.g. the mouth or the face; the rest is enlarged by Lanczos, or left alone where "
                                "the size is kept. One mask for all frames, or one a frame."})
-TRACK_IN = (TRACK, {"tooltip": "The face, from Video Align or Ultra Smooth: the model works on its mouth or face only (see part), as "
+TRACK_IN = (TRACK, {"tooltip": "The face, from Video Align or Ultra Smooth: the model works on its mouth or face only (see `part`), as "
                                "under a mask that follows it."})
 
 

@@ -56,8 +56,8 @@ class VideoAlign:
                                   "tooltip": "Frames a second of `images`; a video states its own."}),
             },
             "optional": {
-                "images": ("IMAGE", {"tooltip": "The frames. Link these or a video."}),
-                "video": ("VIDEO", {"tooltip": "A clip of any length; only its track is kept. Use ops with Render Video."}),
+                "images": ("IMAGE", {"tooltip": "The frames. Link these or `video`."}),
+                "video": ("VIDEO", {"tooltip": "A clip of any length; only its track is kept. Use `ops` with Render Video."}),
                 "points": ("STRING,FACE_LANDMARKS", {
                     "forceInput": True, "tooltip": "Face points of your own as JSON: a list with one entry a frame, null "
                                       "or [[x, y], ...] with 5, 68 or 468 points in px. They take the place of the detector."}),

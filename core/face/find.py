@@ -31,9 +31,9 @@ class FaceSearch:
     face: Literal["largest", "nearest", "index", "best"] = setting(
         "largest", "Which face, where there are several: the largest, the one nearest to a point, the n-th from the left, or the surest. "
         "The same person is then followed.")
-    face_index: int = setting(0, "For index: which face, counted from the left, from 0.", low=0, high=63)
-    point_x: float = setting(0.5, "For nearest: the point, from the left edge (0) to the right (1).", low=0, high=1, step=0.01)
-    point_y: float = setting(0.5, "For nearest: the point, from the top (0) to the bottom (1).", low=0, high=1, step=0.01)
+    face_index: int = setting(0, "When `face` is index: which one, counted from the left, from 0.", low=0, high=63)
+    point_x: float = setting(0.5, "When `face` is nearest: the point, from the left edge (0) to the right (1).", low=0, high=1, step=0.01)
+    point_y: float = setting(0.5, "When `face` is nearest: the point, from the top (0) to the bottom (1).", low=0, high=1, step=0.01)
     min_size: float = setting(32.0, "Smaller faces are not taken.", low=8, high=4096, step=1, unit="px")
     min_score: float = setting(0.3, "Faces that the detector is less sure of are not taken.", low=0, high=1, step=0.01)
 

@@ -1,4 +1,4 @@
-"""A 3x3 convolution of the network, by Winograd's minimal filtering where that is faster: large maps, float32, on a processor."""
+"""A 3x3 convolution of the network, by Winograd's minimal filtering where that is faster: large maps, float32, on a CPU."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -15,13 +15,13 @@ LEAST_TILES = 64
 """Tiles of a map from which on it pays: with fewer, the four times larger kernels are read for too little work."""
 
 _SHARES = 2
-"""Pieces of work a processor."""
+"""Pieces of work a CPU core."""
 
 
 class Convolution(nn.Conv2d):
     """A 3x3 convolution that keeps the size of its maps.
 
-    With `quick` a large map on a processor takes about half the time, for sums that differ in their last digits (some 1e-5 of the
+    With `quick` a large map on a CPU takes about half the time, for sums that differ in their last digits (some 1e-5 of the
     largest value); everything else goes torch's way.
     """
 

@@ -85,7 +85,7 @@ def draw(
 ) -> list[Drawn]:
     """Draw the lips of N faces.
 
-    A face's result depends on its own inputs only: on a processor to the last bit, on a GPU but for the rounding of its kernels. What
+    A face's result depends on its own inputs only: on a CPU to the last bit, on a GPU but for the rounding of its kernels. What
     was drawn before with the same inputs is remembered.
 
     Args:

@@ -26,7 +26,7 @@ class FinishSettings:
     sharpening_strength: float = setting(0.3, "How much detail is brought out in the drawn face. 0 leaves it as it was drawn.",
                                          low=0.0, high=1.0, step=0.01)
     super_resolution: bool = setting(False, "Enlarge the drawn mouth by an upscale model, for faces larger than 128 px.")
-    sr_model: str = setting("RealESRGAN_x2plus.pth", "For super_resolution: the model's file in models/upscale_models, or a path.")
+    sr_model: str = setting("RealESRGAN_x2plus.pth", "For `super_resolution`: the model's file in models/upscale_models, or a path.")
     color_match: float = setting(0.0, "How far the colours of the drawn part are brought to the source's, one match for the whole clip. "
                                       "0 leaves them.", low=0.0, high=1.0, step=0.01)
     temporal_consistency: float = setting(0.0, "How much flicker is taken out of the drawn part, along the motion. 0 leaves it.", low=0.0,

@@ -123,7 +123,7 @@ def _planned(operation: LipSync, faces: dict[int, Frame], pilots: Sequence[int],
     given = operation.inputs(stacked, pilots, reference)
     with operation.model.held(operation.precision, len(pilots)) as network:
         given = given.to(network.placement)
-        together = len(given) if network.placement.type != "cpu" else 1  # on a processor one at a time, as they will be drawn
+        together = len(given) if network.placement.type != "cpu" else 1  # on a CPU one at a time, as they will be drawn
         runs = [given.rows(slice(k, k + together)) for k in range(0, len(given), together)]
         each = [network.bound_to(network.prepare(run.cond, run.mask, run.ref, run.mel)) for run in runs]
 

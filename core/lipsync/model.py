@@ -130,7 +130,7 @@ class LipModel:
     def faces_at_once(self, batch: int, device: torch.device, dtype: torch.dtype) -> int:
         """Give the number of faces an evaluation.
 
-        On a processor it is always one: more are not faster there, and the last bit would depend on how many there are.
+        On a CPU it is always one: more are not faster there, and the last bit would depend on how many there are.
 
         Args:
             batch: what the user asks for; 0 chooses by free memory.
@@ -146,7 +146,7 @@ class LipModel:
 
 
 def chosen_precision(precision: Precision, device: torch.device) -> torch.dtype:
-    """Give the precision of the feature maps: ``auto`` is float32 on a processor and half on a GPU, bfloat16 where it has that."""
+    """Give the precision of the feature maps: ``auto`` is float32 on a CPU and half on a GPU, bfloat16 where it has that."""
     if precision != "auto":
         named: torch.dtype = getattr(torch, precision)
         return named

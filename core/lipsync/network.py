@@ -123,7 +123,7 @@ class LipNetwork(nn.Module):
 
         Args:
             device: where to.
-            quick: on a processor in float32, let large maps go by Winograd's convolution (`Convolution`), with channels innermost. It
+            quick: on a CPU in float32, let large maps go by Winograd's convolution (`Convolution`), with channels innermost. It
                 and the order of sums are some 1.5e-5 off the published network; what is not quick stays within 1e-5.
         """
         for layer in self.modules():

@@ -30,7 +30,7 @@ class FaceRegion:
     Frames in which no face was found have the place that the track filled in, so that detail does not come and go with the detector.
     """
 
-    part: Literal["mouth", "face"] = setting("mouth", "With a track: whether the mouth or the whole face is upscaled by the model.")
+    part: Literal["mouth", "face"] = setting("mouth", "With `track`: whether the mouth or the whole face is upscaled by the model.")
     track: FaceTrack = field(kw_only=True, repr=False)
 
     def __post_init__(self) -> None:

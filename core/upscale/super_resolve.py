@@ -36,9 +36,10 @@ class SuperResolve(Operation):
     """
 
     model: str = setting(
-        "RealESRGAN_x2plus.pth", "The model's file in models/upscale_models, or a path. Not used when an upscale_model is linked.")
+        "RealESRGAN_x2plus.pth", "The model's file in models/upscale_models, or a path. Not used when `upscale_model` is linked.")
     output: Literal["model", "2x", "4x", "source"] = setting(
-        "model", "Size of the frames that come out. model: as many times larger as the model makes them. "
+        "model", "Size of the frames that come out. model: as many times larger as the model makes them. 2x, 4x: twice or four times "
+        "the size that came in, whatever the model makes. "
         "source: the size that came in, with the detail added.")
     denoise: float = setting(
         1.0, "How much noise is taken out, for realesr-general-x4v3 only: below 1 its weights are blended with its wdn partner's.",
@@ -52,7 +53,7 @@ class SuperResolve(Operation):
     reuse: bool = setting(
         False, "Video: keep the result where a frame is exactly equal to the one before, so that a still background costs nothing.")
     feather: int = setting(
-        6, "With a mask or track: over how many pixels of the source the result fades in from its rim.", low=0, high=256, unit="px")
+        6, "With `mask` or `track`: over how many pixels of the source the result fades in from its rim.", low=0, high=256, unit="px")
     upscaler: Upscaler | None = field(default=None, repr=False, compare=False, kw_only=True)
     region: Region | None = field(default=None, kw_only=True)
 

@@ -36,8 +36,8 @@ class ColorMatch(FrameOperation):
     over: Literal["track", "clip", "frame"] = setting(
         "track", "Over which frames colours are measured. track: averaged along the clip, so nothing flickers. clip: one match for all "
         "frames. frame: each frame alone; it may flicker.")
-    steadiness: float = setting(12.0, "For track: over how many frames (standard deviation) colours are averaged.", low=1, high=500, step=1,
-                                unit="frames")
+    steadiness: float = setting(12.0, "When `over` is track: over how many frames (standard deviation) colours are averaged.",
+                                low=1, high=500, step=1, unit="frames")
     keep_brightness: bool = setting(False, "Match hue and saturation only, and leave how bright each pixel is.")
     measure: Mask | None = field(default=None, kw_only=True)
     """Where the frames are measured; everywhere without it."""

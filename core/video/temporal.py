@@ -44,7 +44,8 @@ class TemporalConsistency(Operation):
                               low=0, high=1, step=0.01)
     neighbours: int = setting(2, "Frames looked at on each side (motion). More is calmer and slower.", low=1, high=6, unit="frames")
     tolerance: float = setting(
-        0.08, "How different a neighbour may look and still count (motion). Higher takes out stronger flicker, and spares change less.",
+        0.08, "How different a neighbour may look and still count (motion). Raise it for strong flicker; lower it where "
+        "fine changes get lost.",
         low=0.005, high=0.5, step=0.005, unit="of the range 0..1")
     detail: Literal["fast", "fine"] = setting("fine", "fine: flow on up to 960 px, smooth. fast: on up to 480 px, several times faster.")
 

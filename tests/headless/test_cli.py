@@ -123,6 +123,7 @@ def test_doctor_tells_of_packages_codecs_and_missing_weights(capsys, tmp_path, m
     out = capsys.readouterr().out
     for words in ("torch ", "numpy ", "writes h264", "Everything required is here", "diff2lip", "CC BY-NC 4.0", str(tmp_path)):
         assert words in out
+    assert "RealESRGAN_x4plus (upscaling x4, BSD-3-Clause) is not here: talkies models get RealESRGAN_x4plus" in out
     (tmp_path / "upscale_models").mkdir()
     (tmp_path / "upscale_models" / "RealESRGAN_x4plus.pth").touch()
     talkies("doctor")

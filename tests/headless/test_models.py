@@ -104,6 +104,19 @@ class TestList:
         assert "407 MB" in lines["diff2lip"] and "1.24 MB" in lines["face_mesh"]
 
 
+    def test_details_name_file_address_and_hash(self, folder, capsys):
+        assert cli.main(["models", "--details"]) == 0
+        out = capsys.readouterr().out
+        for entry in weights.CATALOGUE:
+            assert all(fact in out for fact in (entry.name, entry.file, entry.url, entry.licence, entry.sha256 or "not published"))
+
+    def test_relative_folders_are_placed(self, monkeypatch, tmp_path, capsys):
+        monkeypatch.delenv("TALKIES_MODELS", raising=False)
+        monkeypatch.chdir(tmp_path)
+        assert cli.main(["models"]) == 0
+        assert f"below {tmp_path}" in capsys.readouterr().out
+
+
 class TestDownload:
     def test_a_file_arrives_whole_under_its_name_and_nothing_else_is_left(self, server, folder, capsys):
         (path,) = models.get([entry_for(CONTENT, server.url)])
@@ -201,7 +214,7 @@ class TestDownload:
 
 class TestAddress:
     def test_a_github_folder_gives_the_file_in_it_where_a_hash_will_tell(self):
-        assert models.address(weights.YUNET) == (
+        assert weights.address(weights.YUNET) == (
             "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/face_detection_yunet_2026may.onnx")
 
     def test_a_page_is_not_fetched(self, folder, capsys):
@@ -209,6 +222,11 @@ class TestAddress:
         error = " ".join(capsys.readouterr().err.split())
         assert "Open https://github.com/soumik-kanad/diff2lip and put e7.24.1.3_model260000_paper.pt into" in error
         assert not (folder.parent / "diff2lip").exists()
+
+    def test_a_missing_file_is_said_to_be_fetched_only_where_it_can_be(self, folder):
+        for entry in weights.CATALOGUE:
+            said = f"talkies models get {entry.name}`" in weights.missing_message(entry, [folder])
+            assert said == (bool(entry.member) or weights.address(entry) is not None)
 
     def test_every_other_checkpoint_has_an_address_or_a_member(self):
         pages = [c.name for c in weights.CATALOGUE if not c.member and c.url.rsplit("/", 1)[-1] != c.file]

@@ -41,6 +41,18 @@ def test_every_input_has_a_tooltip_and_a_default_within_its_range(name, node):
 
 
 @each
+def test_texts_mark_the_inputs_they_speak_of(name, node):
+    inputs = {key: spec[1]["tooltip"] for group in ("required", "optional") for key, spec in node.INPUT_TYPES().get(group, {}).items()}
+    choices = {choice for group in ("required", "optional") for spec in node.INPUT_TYPES().get(group, {}).values()
+               if isinstance(spec[0], list) for choice in spec[0]}
+    for text in (node.DESCRIPTION, *inputs.values(), *node.OUTPUT_TOOLTIPS):
+        assert set(re.findall(r"`([^`]+)`", text)) <= {*inputs, *node.RETURN_NAMES, "ops", "grain"}, f"marks what is no input: {text}"
+        bare = set(re.findall(r"(?<![`/\w])[a-z0-9]+(?:_[a-z0-9]+)+", re.sub(r"`[^`]+`|\{.*?\}|\S+/\S+", "", text)))
+        assert not (bare & {*inputs}) - choices, f"an input's name stands without backticks: {text}"
+        assert not re.search(r"[Ff]or (?:index|nearest|fixed|track|auto)\b|\b[Pp]rocessors?\b", text), text
+
+
+@each
 def test_run_takes_what_is_declared(name, node):
     parameters = inspect.signature(getattr(node, node.FUNCTION)).parameters
     declared = {key for group in node.INPUT_TYPES().values() for key in group}

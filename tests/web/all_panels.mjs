@@ -21,9 +21,16 @@ const NODES = {
   grain: { type: "TalkiesFilmGrain", at: [3080, 0], size: [400, 800], set: { mode: "add", strength: 1 }, from: { images: ["few", "IMAGE"] } },
   bm3d: { type: "TalkiesBM3D", at: [3520, 0], size: [400, 640], set: { profile: "fast" }, from: { images: ["small", "IMAGE"] } },
   prior: { type: "TalkiesDeepImagePrior", at: [3960, 0], size: [400, 860], set: { preset: "fast", iterations: 150 }, from: { images: ["small", "IMAGE"] } },
-  grained: { type: "PreviewImage", at: [3080, 900], size: [300, 240], from: { images: ["grain", "images"] } },
+  clahe: { type: "TalkiesLBCLAHE", at: [4400, 0], size: [400, 640], from: { images: ["small", "IMAGE"] } },
+  deblur: { type: "TalkiesDeblur", at: [4840, 0], size: [400, 640], set: { profile: "fast" }, from: { images: ["small", "IMAGE"] } },
+  chain: { type: "TalkiesSharpen", at: [5280, 0], size: [300, 280] },
+  render: { type: "TalkiesRenderVideo", at: [5280, 340], size: [400, 400], from: { video: ["clip", "VIDEO"], ops: ["chain", "ops"] } },
+  grained: { type: "PreviewImage", at: [3080, 1300], size: [300, 240], from: { images: ["grain", "images"] } },
   cleaned: { type: "PreviewImage", at: [3520, 900], size: [300, 240], from: { images: ["bm3d", "images"] } },
-  fitted: { type: "PreviewImage", at: [3960, 900], size: [300, 240], from: { images: ["prior", "images"] } },
+  lifted: { type: "PreviewImage", at: [4400, 900], size: [300, 240], from: { images: ["clahe", "images"] } },
+  sharp: { type: "PreviewImage", at: [4840, 900], size: [300, 240], from: { images: ["deblur", "images"] } },
+  words4: { type: "PreviewAny", at: [5280, 900], size: [300, 240], from: { source: ["render", "report"] } },
+  fitted: { type: "PreviewImage", at: [3960, 1300], size: [300, 240], from: { images: ["prior", "images"] } },
 };
 
 /** Build the graph in the page. */
@@ -54,4 +61,4 @@ export async function buildAllPanels(page) {
 
 /** The types of node that show a panel in this graph. */
 export const PANELS = ["TalkiesVideoAlign", "TalkiesUltraSmooth", "TalkiesCompare", "TalkiesAudioEncode", "TalkiesCleanSpeech", "TalkiesColorMatch", "TalkiesInspectArrays",
-  "TalkiesFilmGrain", "TalkiesBM3D", "TalkiesDeepImagePrior"];
+  "TalkiesFilmGrain", "TalkiesBM3D", "TalkiesDeepImagePrior", "TalkiesLBCLAHE", "TalkiesDeblur", "TalkiesRenderVideo"];

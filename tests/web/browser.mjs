@@ -3,11 +3,11 @@
 //   node browser.mjs BASE vue|classic PACK QUICK,WORKFLOWS [FOLDER FOR SCREENSHOTS]
 import { readdirSync, readFileSync } from "node:fs";
 import { buildAllPanels, PANELS } from "./all_panels.mjs";
-import { fit, idOf, load, openPage, run } from "./page.mjs";
+import { fit, idOf, load, openPage, overlaps, run } from "./page.mjs";
 
 const [base, renderer, pack, quick, pictures] = process.argv.slice(2);
 const { page, errors, said, close } = await openPage(base, renderer === "vue");
-const found = { workflows: {}, blueprints: {}, panels: {}, moves: {}, help: {}, template: "", errors, twice: [] };
+const found = { renderer, workflows: {}, blueprints: {}, panels: {}, moves: {}, help: {}, template: "", errors, twice: [] };
 
 /** Where a node's panel is on the page, or null. */
 const panelBox = (id) => page.evaluate((wanted) => {
@@ -42,10 +42,11 @@ async function workflows() {
   const names = (await (await page.request.get(`${base}/api/workflow_templates`)).json())[pack];
   for (const name of names) {
     const unknown = await load(page, await (await page.request.get(`${base}/api/workflow_templates/${pack}/${name}.json`)).json());
-    const entry = { unknown, nodes: await page.evaluate(() => window.app.graph._nodes.length), ran: null };
+    const entry = { unknown, nodes: await page.evaluate(() => window.app.graph._nodes.length), ran: null, overlaps: [] };
     if (quick.split(",").includes(name)) {
       try { await run(page); entry.ran = "success"; } catch (error) { entry.ran = String(error); }
     }
+    entry.overlaps = await overlaps(page);
     found.workflows[name] = entry;
   }
 }

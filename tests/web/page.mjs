@@ -5,6 +5,8 @@ import { createRequire } from "node:module";
 
 const { chromium } = createRequire(process.env.PLAYWRIGHT_PATH ? `${process.env.PLAYWRIGHT_PATH}/` : import.meta.url)("playwright-core");
 const PATIENCE = 240_000;
+/** How long a server may compute without saying that it got on, ms; a workflow as a whole may take as long as it likes. */
+const STILL = 240_000;
 
 /** Settings of a user who has seen the welcome, without what would cover the graph. */
 const SETTINGS = { "Comfy.TutorialCompleted": true, "Comfy.InstalledVersion": "1.27.10", "Comfy.Graph.CanvasInfo": false,
@@ -46,17 +48,19 @@ export async function load(page, workflow) {
   return unknown;
 }
 
-/** Queue what is loaded, from the page, and wait for its end. Throws what the server said when it was refused or failed. */
+/** Queue what is loaded, from the page, and wait for its end. Throws what the server said when it was refused or failed, or stood still. */
 export async function run(page) {
-  const refused = page.waitForResponse(async (answer) => answer.url().endsWith("/prompt") && answer.request().method() === "POST" && answer.status() !== 200)
+  const refused = page.waitForResponse(async (answer) => answer.url().endsWith("/prompt") && answer.request().method() === "POST" && answer.status() !== 200, { timeout: 0 })
     .then(async (answer) => { throw new Error(`refused: ${(await answer.text()).slice(0, 1500)}`); });
   refused.catch(() => {});
-  const ended = page.evaluate((patience) => new Promise((resolve, reject) => {
+  const ended = page.evaluate((still) => new Promise((resolve, reject) => {
     const api = window.app.api ?? window.comfyAPI.api.api;
     api.addEventListener("execution_success", () => resolve("success"), { once: true });
     api.addEventListener("execution_error", (event) => reject(new Error(JSON.stringify(event.detail).slice(0, 1500))), { once: true });
-    setTimeout(() => reject(new Error("the workflow did not end in time")), patience);
-  }), PATIENCE);
+    let last = Date.now();
+    for (const news of ["progress", "progress_state", "executing", "executed"]) api.addEventListener(news, () => { last = Date.now(); });
+    setInterval(() => { if (Date.now() - last > still) reject(new Error(`nothing was heard of the workflow for ${still / 1000} s`)); }, 1000);
+  }), STILL);
   await page.evaluate(() => window.app.queuePrompt(0, 1));
   await Promise.race([ended, refused]);
   await page.waitForTimeout(1500);
@@ -85,4 +89,13 @@ export async function fit(page, { ids = null, most = 1.2 } = {}) {
 /** The id of the first node of a type, as text. */
 export function idOf(page, type) {
   return page.evaluate((wanted) => { const found = window.app.graph._nodes.find((node) => node.type === wanted); return found ? String(found.id) : null; }, type);
+}
+
+/** Pairs of nodes that lie over each other in the graph, by title; what a page shows on a node is in its size. */
+export function overlaps(page) {
+  return page.evaluate(() => {
+    const boxes = window.app.graph._nodes.map((node) => [node.title, node.pos[0], node.pos[1] - 30, node.pos[0] + node.size[0], node.pos[1] + node.size[1]]);
+    return boxes.flatMap((one, index) => boxes.slice(index + 1)
+      .filter((two) => one[1] < two[3] && two[1] < one[3] && one[2] < two[4] && two[2] < one[4]).map((two) => [one[0], two[0]]));
+  });
 }

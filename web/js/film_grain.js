@@ -9,6 +9,6 @@ registerPanel({
   key: "talkies_grain",
   label: "The grain",
   hint: "Run the workflow to see the grain.",
-  height: 260,
+  height: 300,
   show: (/** @type {any} */ grain) => grainView(document, { ...grain, patch: pictureUrl(grain.patch) }),
 });

@@ -31,7 +31,7 @@ class CleanSpeech:
     compress: float = setting(
         0.0, "How far quiet and loud passages are evened out: 1 brings every passage to the voice's median level. 0 leaves them.",
         low=0.0, high=1.0, step=0.05, unit="share")
-    level: bool = setting(True, "Bring the whole track to the target loudness, peaks held under -1 dB true peak.")
+    level: bool = setting(True, "Bring the whole track to the loudness of `target`, peaks held under -1 dB true peak.")
     target: float = setting(
         -16.0, "The loudness to bring it to: -16 is usual for speech on the web, -23 for broadcast.",
         low=-40.0, high=-5.0, step=0.5, unit="LUFS")

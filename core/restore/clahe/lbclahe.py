@@ -50,11 +50,11 @@ class LBCLAHE(FrameOperation):
     mode: Literal["learned", "rule_based", "fixed"] = setting(
         "learned",
         "Who chooses clip limit and tiles. learned: a small regressor trained on degraded pictures. rule_based: from the range of "
-        "lightness, the noise and the evenness of the light. fixed: the two settings below.",
+        "lightness, the noise and the evenness of the light. fixed: `clip_limit` and `tiles`.",
     )
-    clip_limit: float = setting(2.0, "For fixed: no tone's contrast is raised by more than this. 1 changes next to nothing.",
+    clip_limit: float = setting(2.0, "When `mode` is fixed: no tone's contrast is raised by more than this. 1 changes next to nothing.",
                                 low=1, high=10, step=0.1, unit="times")
-    tiles: int = setting(8, "For fixed: tiles along each side. More of them work more locally.", low=1, high=32)
+    tiles: int = setting(8, "When `mode` is fixed: tiles along each side. More of them work more locally.", low=1, high=32)
     space: Literal["lab", "oklab", "hsv", "ycbcr"] = setting(
         "lab", "Which lightness is equalised: L of CIELAB, L of Oklab, V of HSV, or Y of YCbCr. a and b of CIELAB are kept with each.")
     locality: float = setting(

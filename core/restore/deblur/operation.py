@@ -36,7 +36,7 @@ class Deblur(Operation):
 
     psf: Literal["gaussian", "motion", "picture"] = setting(
         "gaussian", "What the blur made of one point. gaussian: out of focus. motion: moved along a straight line. picture: as the "
-        "image linked as psf_image shows.")
+        "image linked to `psf_image` shows.")
     blur_sigma: float = setting(1.6, "gaussian: how wide, standard deviation.", low=0.1, high=20, step=0.1, unit="px")
     rows: int = setting(15, "gaussian: height of the table that it is cut to; odd.", low=1, high=MOST, step=2, unit="px")
     columns: int = setting(15, "gaussian: width of the table that it is cut to; odd.", low=1, high=MOST, step=2, unit="px")

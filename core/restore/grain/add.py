@@ -37,7 +37,7 @@ class AddGrain(FrameOperation):
     """
 
     preset: Literal["35mm", "16mm", "8mm", "high_iso", "fine"] = setting(
-        "35mm", "The grain of a film stock or a camera. Not used when measured grain is linked.")
+        "35mm", "The grain of a film stock or a camera. Not used when `grain` is linked.")
     strength: float = setting(1.0, "Multiplies the grain. 0 changes nothing, 1 is the preset's or the measured strength.",
                               low=0, high=4, step=0.05)
     size: float = setting(1.0, "Multiplies the size of a grain.", low=0.25, high=4, step=0.05)
