@@ -17,7 +17,7 @@ PROGRAM = 1.0e9
 A_GPU = 0.5
 """The share of a GPU that a worker takes when nobody says: two on each, so that one computes while the other decodes and encodes."""
 
-ON_GPU = ("bm3d", "deblur", "deepimageprior", "lipsync", "superresolve")
+ON_GPU = ("bm3d", "deblur", "deepimageprior", "superresolve")
 """Operations, by name, that use a GPU where there is one."""
 
 

@@ -4,6 +4,7 @@
 """
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -24,9 +25,19 @@ from talkies.headless.cli import main
 
 pools = []
 places = []
-run_pool, welcome = cluster_pool.Pool.run, cluster_pool.Pool._welcome
+run_pool, welcome, work = cluster_pool.Pool.run, cluster_pool.Pool._welcome, cluster_pool.Pool._do
 cluster_pool.Pool.run = lambda self, tasks: pools.append(self) or run_pool(self, tasks)
 cluster_pool.Pool._welcome = lambda self, place: places.append(place) or welcome(self, place)
+
+
+async def together(self, actor, place, task):
+    """Let nobody begin before both workers are there: on a busy machine one may have done everything until the other has started."""
+    while len(places) < 2:
+        await asyncio.sleep(0.02)
+    return await work(self, actor, place, task)
+
+
+cluster_pool.Pool._do = together
 
 
 def alive(process):
