@@ -111,8 +111,14 @@ class Masked(Operation):
 
     def apply(self, frames: Frames, start: int, progress: Progress) -> Frames:
         """Run the operation, then put the source back outside the mask, in place."""
-        made = self.operation.apply(frames, start, progress)
+        return self._blended(frames, start, self.operation.apply(frames, start, progress))
 
+    def apply_to(self, frames: Frames, start: int, wanted: range, progress: Progress) -> Frames:
+        """Do so for some of the frames."""
+        made = self.operation.apply_to(frames, start, wanted, progress)
+        return self._blended(frames[wanted.start : wanted.stop], start + wanted.start, made)
+
+    def _blended(self, frames: Frames, start: int, made: Frames) -> Frames:
         def blend(i: int) -> None:
             source, result = frames[i], made[i]
             mask = self.mask.at(start + i, *source.shape[:2])[..., None]

@@ -71,26 +71,34 @@ class Operation(ABC):
         """Give the height and width of the frames that come out for frames of this size."""
         return round(height * self.scale), round(width * self.scale)
 
-    def __call__(self, frames: Any, start: int = 0, progress: Progress = silent) -> Frames:
+    def __call__(self, frames: Any, start: int = 0, progress: Progress = silent, wanted: range | None = None) -> Frames:
         """Run on consecutive frames.
 
         Args:
             frames: ``[B,H,W,C]``, C = 1, 3 or 4 (anything that `to_frames` takes); never written to.
             start: index of the first one in the clip.
             progress: called as frames get done; may raise to cancel.
+            wanted: places in `frames` of those that are to be made; the others are there as their neighbours. None: all.
 
         Returns:
-            Frames ``[B,H',W',C]``. Within `radius` of an end that is not the clip's own end they lack neighbours; `stream` drops them.
+            Frames ``[B,H',W',C]``, the wanted ones. Within `radius` of an end that is not the clip's own end they lack neighbours; `stream`
+            does not want those.
 
         Raises:
             ArrayError: the frames are refused by the boundary.
         """
         frames = to_frames(frames, f"{type(self).__name__}: images", finite=not self.accepts_nonfinite)
-        return frames if self.identity else self.apply(frames, start, progress)
+        if wanted is None or len(wanted) == len(frames):
+            return frames if self.identity else self.apply(frames, start, progress)
+        return frames[wanted.start : wanted.stop] if self.identity else self.apply_to(frames, start, wanted, progress)
 
     @abstractmethod
     def apply(self, frames: Frames, start: int, progress: Progress) -> Frames:
         """Do the work of a call on frames that passed the boundary."""
+
+    def apply_to(self, frames: Frames, start: int, wanted: range, progress: Progress) -> Frames:
+        """Do the work of a call for some of the frames; here for all of them, of which the wanted ones are kept."""
+        return self.apply(frames, start, progress)[wanted.start : wanted.stop]
 
     def to_json(self) -> dict[str, Any]:
         """Give the operation as plain JSON values, every setting spelled out."""
@@ -195,6 +203,8 @@ class Chain(Operation):
 def stream(operation: Operation, clip: Iterable[Numbered], progress: Progress = silent) -> Generator[Numbered, None, None]:
     """Run an operation over a clip that arrives in consecutive runs of frames, with just the overlap that its radius asks for.
 
+    The links of a chain follow one another run by run, so that each makes every frame once, whatever the others' radii.
+
     Args:
         operation: surveyed already, if it needs that.
         clip: ``(start, frames)`` runs, consecutive, of any lengths; each starts where the one before ended.
@@ -203,6 +213,12 @@ def stream(operation: Operation, clip: Iterable[Numbered], progress: Progress = 
     Yields:
         ``(start, frames)`` runs, consecutive; the same bits wherever the clip was cut.
     """
+    if isinstance(operation, Chain):
+        links = [link for link in operation.operations if not link.identity]
+        for i, link in enumerate(links):
+            clip = stream(link, clip, part(progress, i, len(links)))
+        yield from clip
+        return
     radius = operation.radius
     held: Frames | None = None
     held_start = done = 0
@@ -214,16 +230,15 @@ def stream(operation: Operation, clip: Iterable[Numbered], progress: Progress = 
         safe = start + len(frames) - radius
         if safe <= done:
             continue
-        made = operation(held, held_start, progress)
+        made = operation(held, held_start, progress, range(done - held_start, safe - held_start))
         keep = max(held_start, safe - radius)
-        made = made[done - held_start : safe - held_start]
         held = held[keep - held_start :].copy() if radius else None  # a copy, so that the frames no longer needed are let go
         held_start, at, done = keep, done, safe
         del frames
         yield at, made
         del made  # before the next run of frames is asked for: two of them in memory would be one too many
     if held is not None and done < held_start + len(held):
-        yield done, operation(held, held_start, progress)[done - held_start :]
+        yield done, operation(held, held_start, progress, range(done - held_start, len(held)))
 
 
 def cut(frames: Frames, size: int, start: int = 0) -> Iterator[Numbered]:

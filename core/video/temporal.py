@@ -15,7 +15,7 @@ from ..progress import Progress
 from ..settings import setting
 from .flow import Flow, enlarged, sampled, then
 from .flow_window import FlowWindow
-from .temporal_kernels import accumulate, difference
+from .temporal_kernels import accumulate, average, difference
 
 _NEGLIGIBLE = 1e-3  # the share of the past at which `ema` stops looking back
 _MOST = 0.8  # of the past in `ema`: it looks back 31 frames then
@@ -68,33 +68,32 @@ class TemporalConsistency(Operation):
 
     def apply(self, frames: Frames, start: int, progress: Progress) -> Frames:
         """Blend, block by block; the flows of a block are all that is held beside the frames."""
-        made = empty_frames(*frames.shape)
+        return self.apply_to(frames, start, range(len(frames)), progress)
+
+    def apply_to(self, frames: Frames, start: int, wanted: range, progress: Progress) -> Frames:
+        """Blend some of the frames with their neighbours among all."""
+        made = empty_frames(len(wanted), *frames.shape[1:])
         if self.mode == "ema":
-            for_each_frame(len(frames), lambda i: self._averaged(frames, i, made[i]), progress)
+            for_each_frame(len(wanted), lambda i: self._averaged(frames, wanted[i], made[i]), progress)
         else:
             with single_threaded_opencv():
-                self._blend_all(frames, made, progress)
+                self._blend_all(frames, wanted, made, progress)
         if frames.shape[-1] == 4:
-            made[..., 3] = frames[..., 3]
+            made[..., 3] = frames[wanted.start : wanted.stop, ..., 3]
         return made
 
     def _averaged(self, frames: Frames, i: int, out: Frame) -> None:
-        """Average frame `i` with those before it, the oldest first; what lies before the clip is its first frame."""
-        share = np.float32(self._share)
-        first = max(0, i - self.radius)
-        np.copyto(out, frames[first])
-        for j in range(first + 1, i + 1):
-            out *= share
-            out += (1 - share) * frames[j]
+        """Average frame `i` with those before it; what lies before the clip is its first frame."""
+        average(frames[max(0, i - self.radius) : i + 1], np.float32(self._share), out)
 
-    def _blend_all(self, frames: Frames, made: Frames, progress: Progress) -> None:
-        count, block = len(frames), _BLOCK * worker_count()
+    def _blend_all(self, frames: Frames, wanted: range, made: Frames, progress: Progress) -> None:
+        count, block = len(wanted), _BLOCK * worker_count()
         steps = FlowWindow(frames, self.detail)
         for first in range(0, count, block):
             last = min(first + block, count)
 
             def work(i: int, first: int = first) -> None:
-                self._blend(frames, steps, first + i, made[first + i])
+                self._blend(frames, steps, wanted[first + i], made[first + i])
 
             def report(done: int, total: int, first: int = first) -> None:
                 progress(first + done, count)
@@ -102,7 +101,7 @@ class TemporalConsistency(Operation):
             def waiting(done: int, total: int, first: int = first) -> None:
                 progress(first, count)
 
-            steps.move(max(0, first - self.neighbours), min(count, last + self.neighbours), waiting)
+            steps.move(max(0, wanted[first] - self.neighbours), min(len(frames), wanted[last - 1] + 1 + self.neighbours), waiting)
             for_each_frame(last - first, work, report)
 
     def _blend(self, frames: Frames, steps: FlowWindow, index: int, out: Frame) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Frame
+from ..arrays import Frame, Frames
 from ..compiled import compiled
 
 Plane = NDArray[np.float32]
@@ -55,3 +55,24 @@ def accumulate(change: Frame, unlike: Plane, flow: Frame, scale: float, total: F
             weight[y, x] += w
             for c in range(channels):
                 total[y, x, c] += w * change[y, x, c]
+
+
+@compiled
+def average(frames: Frames, share: float, out: Frame) -> None:
+    """Write the exponential average of frames ``[B,H,W,C]``, the oldest first and counted as all that came before it.
+
+    Args:
+        frames: C-contiguous.
+        share: of the past, in each step.
+        out: ``[H,W,C]``, C-contiguous.
+    """
+    count, height, width, channels = frames.shape
+    past, new = np.float32(share), _ONE - np.float32(share)
+    for y in range(height):
+        for x in range(width):
+            for c in range(channels):
+                out[y, x, c] = frames[0, y, x, c]
+        for j in range(1, count):
+            for x in range(width):
+                for c in range(channels):
+                    out[y, x, c] = out[y, x, c] * past + new * frames[j, y, x, c]

@@ -119,6 +119,21 @@ class TestStream:
         list(stream(Watch(2), cut(np.repeat(clip, 4, 0), 5)))
         assert max(lengths) <= 5 + 2 * 2
 
+    def test_each_link_of_a_chain_makes_every_frame_once(self, clip):
+        class Counting(Blend):
+            def apply(self, frames, start, progress):
+                return self.apply_to(frames, start, range(len(frames)), progress)
+
+            def apply_to(self, frames, start, wanted, progress):
+                made.extend((self.reach, start + i) for i in wanted)
+                return super().apply(frames, start, progress)[wanted.start : wanted.stop]
+
+        made = []
+        chain = Chain((Counting(0), Counting(3), Gain(), Counting(1)))
+        got = np.concatenate([frames for _, frames in stream(chain, cut(clip, 1))])
+        assert sorted(made) == sorted((reach, i) for reach in (0, 3, 1) for i in range(len(clip)))
+        assert np.array_equal(got, run(Chain((Blend(0), Blend(3), Blend(1))), clip))
+
     def test_an_empty_clip_gives_nothing(self):
         assert list(stream(Blend(1), [])) == []
 

@@ -89,15 +89,19 @@ class BM3D(Operation):
             SettingError: the noise is to be measured, and the clip has not been surveyed.
             PackageError: the engine bm3d is missing, or failed.
         """
+        return self.apply_to(frames, start, range(len(frames)), progress)
+
+    def apply_to(self, frames: Frames, start: int, wanted: range, progress: Progress) -> Frames:
+        """Denoise some of the frames among all."""
         noise = self.removed()
         if self.engine == "bm3d":
-            return self._by_package(frames, noise, progress)
-        out = empty_frames(*frames.shape)
-        for t in range(len(frames)):
+            return self._by_package(frames[wanted.start : wanted.stop], noise, progress)
+        out = empty_frames(len(wanted), *frames.shape[1:])
+        for i, t in enumerate(wanted):
             first, last = max(0, t - self.radius), min(len(frames), t + self.radius + 1)
             made = denoise_frame(frames[first:last], t - first, noise, self.profile_that_runs, stages=self.stages,
-                                 colour_space=self.colour_space, progress=share(progress, t, len(frames)))
-            self._finish(frames[t], made, noise, out[t])
+                                 colour_space=self.colour_space, progress=share(progress, i, len(wanted)))
+            self._finish(frames[t], made, noise, out[i])
         return out
 
     def removed(self) -> Noise:
