@@ -8,14 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from ..arrays import to_floats, to_image
-from ..parallel import PerThread, for_each_frame, worker_count
+from ..parallel import PerThread
 from ..winograd import POINTS, Floats, from_points, tiles, to_points, transformed
 
 LEAST_TILES = 64
 """Tiles of a map from which on it pays: with fewer, the four times larger kernels are read for too little work."""
 
-_SHARES = 2
-"""Pieces of work a CPU core."""
+MOST_THREADS = 4
+"""Of torch, up to which it pays. The transforms run on one thread (others would wait for torch's, which spin after each product), so that
+with many threads the direct way is no slower."""
 
 
 class Convolution(nn.Conv2d):
@@ -32,7 +33,8 @@ class Convolution(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve ``[N,C,H,W]`` to ``[N,C',H,W]``."""
-        if not self.quick or x.device.type != "cpu" or x.dtype != torch.float32 or tiles(*x.shape[2:]) < LEAST_TILES:
+        small = x.dtype != torch.float32 or tiles(*x.shape[2:]) < LEAST_TILES
+        if not self.quick or small or x.device.type != "cpu" or torch.get_num_threads() > MOST_THREADS:
             return super().forward(x)
         pictures = to_floats(x.permute(0, 2, 3, 1))  # no copy in channels_last
         out = np.empty((*pictures.shape[:3], self.out_channels), np.float32)
@@ -77,15 +79,6 @@ def _convolve(picture: Floats, kernels: _Kernels, out: Floats) -> None:
     height, width, into = picture.shape
     count, space = tiles(height, width), _space.mine
     seen, made = space.array("seen", POINTS, count, into), space.array("made", POINTS, count, out.shape[2])
-    pieces = 1 if torch.get_num_threads() == 1 else _SHARES * worker_count()
-    cuts = [count * piece // pieces for piece in range(pieces + 1)]
-
-    def forth(i: int) -> None:
-        to_points(picture, cuts[i], cuts[i + 1], seen, cuts[i])
-
-    def back(i: int) -> None:
-        from_points(made, cuts[i], cuts[i], cuts[i + 1], kernels.bias, kernels.slope, out)
-
-    for_each_frame(pieces, forth)
+    to_points(picture, 0, count, seen, 0)
     torch.bmm(to_image(seen), kernels.at_points, out=to_image(made))
-    for_each_frame(pieces, back)
+    from_points(made, 0, 0, count, kernels.bias, kernels.slope, out)

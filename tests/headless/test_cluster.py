@@ -130,7 +130,7 @@ def test_workers_that_never_survive_end_the_run(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Worker, "hello", dead)
     pool, _ = pool_of(FakeRay(), tmp_path, count=2)
-    with pytest.raises(ClusterError, match="[78] workers were lost in a row, the last one so: no memory"):
+    with pytest.raises(ClusterError, match=r"[78] workers were lost in a row, the last one so: no memory"):
         pool.run([Task(0, {"n": 0})] * 2)
 
 

@@ -150,6 +150,7 @@ class TestDenoise:
         check(last.denoise(one["x"], torch.tensor([40]), prepared(last, one)), forwards["fwd_b1_t40"][:, :3])
 
     def test_winograd_gives_it_too(self, one, forwards, monkeypatch):
+        monkeypatch.setattr(convolution.torch, "get_num_threads", lambda: 2)
         quick = lips_filling.filled(LipNetwork()).fuse().placed(torch.device("cpu"), quick=True)
         taken = []
         through = convolution._convolve
@@ -275,7 +276,8 @@ def test_the_host_may_write_a_device_onto_the_network():
 
 @pytest.mark.parametrize("size", [(32, 32), (35, 50)])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_a_quick_convolution_is_the_plain_one(size, layout):
+def test_a_quick_convolution_is_the_plain_one(size, layout, monkeypatch):
+    monkeypatch.setattr(convolution.torch, "get_num_threads", lambda: 2)
     with torch.inference_mode(False), torch.no_grad():
         plain = convolution.Convolution(8, 5)
         maps = torch.randn(2, 8, *size, generator=torch.Generator().manual_seed(0)).to(memory_format=layout)
