@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
+from ..heap import give_back
 from ..progress import Progress, part
 from .engine import Engine, Pending, Remembered, Runtime
-from .heap import give_back
 from .tiles import SMALLEST, Grid, Span, fitting_grid, grid, weights
 
 _log = logging.getLogger(__name__)

@@ -56,6 +56,10 @@ def ahead(items: Iterable[_T]) -> Generator[_T, None, None]:
         thread.join()
 
 
+def _nothing(item: object) -> None:
+    """Do nothing with it."""
+
+
 class Behind(Generic[_T]):
     """Calls a function with one item after the other on a thread of its own: while it works on one, the next is prepared.
 
@@ -94,6 +98,7 @@ class Behind(Generic[_T]):
             self._over.set()
             self._given.release()
             self._thread.join()
+            self._work = _nothing  # it may refer to this object in turn, and would keep an encoder alive until the collector comes by
 
     def _wait(self) -> None:
         while not self._idle.acquire(timeout=POLL):

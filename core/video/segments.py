@@ -4,6 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..heap import give_back
 from ..operation import Operation
 from ..progress import Progress, silent
 from .clip import FrameSource, VideoError
@@ -70,4 +71,5 @@ def render_segment(
         if len(shown) != len(part):
             raise VideoError(f"The clip has {segment.start + len(shown)} frames and not the {segment.stop} it announced; check that the "
                              "file is complete, or render it without segments.")
+    give_back()
     return tuple(shown)

@@ -1,8 +1,10 @@
 """Reading ahead and writing behind: in order, one item apart, errors and cancels where they belong, no thread left."""
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -109,3 +111,26 @@ def test_a_cancel_is_noticed_while_the_writer_works():
         behind(1)
         behind(2)
     assert seen == [1] and not left_over()
+
+
+def test_what_the_work_holds_goes_with_the_block():
+    """An encoder that waits for the garbage collector would be one for each segment of a long clip."""
+
+    class Encoder:
+        pass
+
+    def used():
+        encoder = Encoder()
+
+        def work(item):
+            assert encoder and not behind.cancelled
+
+        with Behind(work) as behind:
+            behind(1)
+        return weakref.ref(encoder)
+
+    gc.disable()
+    try:
+        assert used()() is None
+    finally:
+        gc.enable()
