@@ -27,16 +27,18 @@ def main(arguments: list[str]) -> dict[str, Any]:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, nargs="+", metavar="CLIP", help="the shorter first")
     parser.add_argument("--op", action="append", metavar="NAME:KEY=VALUE", help=f"default {' and '.join(_OPERATIONS)}")
+    parser.add_argument("--speed", default="medium", help="of the encoder, as in talkies render; default medium")
     parser.add_argument("--kill", type=float, nargs="?", const=0.5, metavar="SHARE",
                         help="kill the render of the last clip when this share of its segments is written (half when not said), "
                         "resume it, and compare with a render that nobody disturbed")
     options = parser.parse_args(arguments)
     operations = options.op or list(_OPERATIONS)
+    render = ["--speed", options.speed, *(word for operation in operations for word in ("--op", operation))]
     print(f"{' > '.join(operations)}, {machine()}\n", flush=True)
     figures: dict[str, Any] = {"rows": []}
     with tempfile.TemporaryDirectory() as folder:
         for clip in options.clips:
-            row = _rendered(clip, Path(folder) / f"{clip.stem}.mp4", operations, options.kill is not None)
+            row = _rendered(clip, Path(folder) / f"{clip.stem}.mp4", render, options.kill is not None)
             figures["rows"].append(row)
             print(f"{clip.name}: {row['told'].rstrip('.')}; peak {row['peak'] / 2**20:.0f} MiB, {row['seconds']:.0f} s", flush=True)
         first = figures["rows"][0]["peak"]
@@ -45,21 +47,20 @@ def main(arguments: list[str]) -> dict[str, Any]:
             for clip, row in zip(options.clips, figures["rows"], strict=True)]) + "\n", flush=True)
         if options.kill is not None:
             most = max(round(options.kill * figures["rows"][-1]["segments"]), 1)
-            figures["killed"] = _killed(options.clips[-1], Path(folder), operations, most)
+            figures["killed"] = _killed(options.clips[-1], Path(folder), render, most)
     return figures
 
 
-def _command(clip: Path, out: Path, operations: list[str], resume: bool) -> list[str]:
+def _command(clip: Path, out: Path, render: list[str], resume: bool) -> list[str]:
     call = "import sys, benchmarks; from talkies.headless.cli import main; sys.exit(main(sys.argv[1:]))"
-    chain = [word for operation in operations for word in ("--op", operation)]
-    return [sys.executable, "-c", call, "render", str(clip.resolve()), str(out), *(["--resume"] if resume else []), *chain]
+    return [sys.executable, "-c", call, "render", str(clip.resolve()), str(out), *(["--resume"] if resume else []), *render]
 
 
-def _rendered(clip: Path, out: Path, operations: list[str], resume: bool, kill_at: int | None = None) -> dict[str, Any]:
+def _rendered(clip: Path, out: Path, render: list[str], resume: bool, kill_at: int | None = None) -> dict[str, Any]:
     """Render in a process of its own, watch its memory and its segments, and kill it when that many of them lie beside the output."""
     root = Path(__file__).resolve().parents[1]
     began, peak, segments = time.monotonic(), 0, 0
-    with subprocess.Popen(_command(clip, out, operations, resume), cwd=root, stdout=subprocess.PIPE, text=True,
+    with subprocess.Popen(_command(clip, out, render, resume), cwd=root, stdout=subprocess.PIPE, text=True,
                           stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(root)}) as child:
         while child.poll() is None:
             peak, segments = max(peak, _peak(child.pid)), max(segments, _segments(out))
@@ -73,12 +74,12 @@ def _rendered(clip: Path, out: Path, operations: list[str], resume: bool, kill_a
             "status": child.returncode}
 
 
-def _killed(clip: Path, folder: Path, operations: list[str], most: int) -> dict[str, Any]:
+def _killed(clip: Path, folder: Path, render: list[str], most: int) -> dict[str, Any]:
     whole, out = folder / f"{clip.stem}.mp4", folder / "killed.mp4"
-    first = _rendered(clip, out, operations, True, kill_at=most)
+    first = _rendered(clip, out, render, True, kill_at=most)
     if out.exists() or first["status"] != -9:
         raise RuntimeError(f"{clip}: it was not killed in its middle (exit {first['status']})")
-    second = _rendered(clip, out, operations, True)
+    second = _rendered(clip, out, render, True)
     same = _hash(out) == _hash(whole)
     print(f"killed with {first['segments']} segments written, after {first['seconds']:.0f} s; resumed in {second['seconds']:.0f} s, "
           f"peak {second['peak'] / 2**20:.0f} MiB; {'the same bytes as' if same else 'NOT the bytes of'} the undisturbed render")
