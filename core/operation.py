@@ -213,7 +213,7 @@ def stream(operation: Operation, clip: Iterable[Numbered], progress: Progress = 
     Yields:
         ``(start, frames)`` runs, consecutive; the same bits wherever the clip was cut.
     """
-    if isinstance(operation, Chain):
+    if isinstance(operation, Chain) and not operation.identity:  # one that changes nothing still passes the boundary, below
         links = [link for link in operation.operations if not link.identity]
         for i, link in enumerate(links):
             clip = stream(link, clip, part(progress, i, len(links)))

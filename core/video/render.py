@@ -56,10 +56,12 @@ def render(
     if operation.needs_survey:
         operation = operation.survey(NumberedFrames(source, size), progress)
     times: list[int] = []
-    written = 0
+    written = furthest = 0
 
     def tell(done: int) -> None:
-        progress(min(done, announced) if announced else done, announced)
+        nonlocal furthest
+        furthest = max(furthest, min(done, announced) if announced else done)  # links of a chain are not always equally far
+        progress(furthest, announced)
 
     def read() -> Iterator[Chunk]:
         if part is None:

@@ -134,6 +134,13 @@ class TestStream:
         assert sorted(made) == sorted((reach, i) for reach in (0, 3, 1) for i in range(len(clip)))
         assert np.array_equal(got, run(Chain((Blend(0), Blend(3), Blend(1))), clip))
 
+    @pytest.mark.parametrize("chain", [Chain(), Chain((Gain(),))])
+    def test_a_chain_that_changes_nothing_refuses_what_is_no_picture(self, clip, chain):
+        bad = clip.copy()
+        bad[2, 0, 0, 0] = np.nan
+        with pytest.raises(ArrayError, match="NaN"):
+            list(stream(chain, cut(bad, 2)))
+
     def test_an_empty_clip_gives_nothing(self):
         assert list(stream(Blend(1), [])) == []
 
