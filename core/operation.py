@@ -191,6 +191,16 @@ class Chain(Operation):
             frames = op(frames, start, part(progress, i, len(self.operations)))
         return frames
 
+    def apply_to(self, frames: Frames, start: int, wanted: range, progress: Progress) -> Frames:
+        """Run link after link, each on what the links after it look at."""
+        first, reach = 0, self.radius
+        for i, op in enumerate(self.operations):
+            reach -= op.radius
+            low, high = max(wanted.start - reach, first), min(wanted.stop + reach, first + len(frames))
+            frames = op(frames, start + first, part(progress, i, len(self.operations)), range(low - first, high - first))
+            first = low
+        return frames
+
     def then(self, operation: Operation) -> Chain:
         """Give the chain with one more link (or the links of another chain) at its end."""
         return Chain(self.operations + (operation.operations if isinstance(operation, Chain) else (operation,)))

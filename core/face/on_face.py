@@ -53,7 +53,12 @@ class OnFace(Operation, PasteSettings):
 
     def apply(self, frames: Frames, start: int, progress: Progress) -> Frames:
         """Cut, work, paste."""
-        crops = self.operation(AlignFace(track=self.track)(frames, start, part(progress, 0, 3)), start, part(progress, 1, 3))
+        return self.apply_to(frames, start, range(len(frames)), progress)
+
+    def apply_to(self, frames: Frames, start: int, wanted: range, progress: Progress) -> Frames:
+        """Cut all, work on some among them, paste those."""
+        crops = self.operation(AlignFace(track=self.track)(frames, start, part(progress, 0, 3)), start, part(progress, 1, 3), wanted)
+        frames, start = frames[wanted.start : wanted.stop], start + wanted.start
         if len(crops) != len(frames):
             raise SettingError(f"OnFace: {type(self.operation).__name__} made {len(crops)} crops of {len(frames)}.")
         out = np.empty_like(frames)

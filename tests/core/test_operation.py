@@ -134,6 +134,13 @@ class TestStream:
         assert sorted(made) == sorted((reach, i) for reach in (0, 3, 1) for i in range(len(clip)))
         assert np.array_equal(got, run(Chain((Blend(0), Blend(3), Blend(1))), clip))
 
+    def test_a_chain_inside_makes_the_wanted_frames_alone(self, clip):
+        chain = Chain((Gain(2.0), Blend(2), Blend(1), Gain(0.5)))
+        whole = chain(clip, 5)
+        for first, last in ((0, 2), (3, 4), (len(clip) - 1, len(clip))):
+            low, high = max(first - 3, 0), min(last + 3, len(clip))
+            assert np.array_equal(chain(clip[low:high], 5 + low, wanted=range(first - low, last - low)), whole[first:last])
+
     @pytest.mark.parametrize("chain", [Chain(), Chain((Gain(),))])
     def test_a_chain_that_changes_nothing_refuses_what_is_no_picture(self, clip, chain):
         bad = clip.copy()
