@@ -10,6 +10,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ DDIM = (5, 10, 25, 50, 100)
 OURS = (8, 10, 12, 16, 20)
 OTHERS = ("dpm_2m", "dpm_3m", "dpm_2s", "dpm_3s", "unipc_2", "unipc_3")
 AIMS = {50: 12, 100: 20}
-_PILOTS = 16  # two of each drawn mixture
+_PILOTS = 64  # two of each drawn mixture
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
@@ -37,9 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lips", description=__doc__)
     parser.add_argument("--part", choices=("errors", "cost", "all"), default="all")
     parser.add_argument("--size", type=int, default=32, help="face size of the network's row, a multiple of 16; default 32, published 128")
+    parser.add_argument("--rows", nargs="+", metavar="TEXT", default=[""], help="only the rows whose names contain one of these")
     parser.add_argument("--no-network", action="store_true", help="leave out the network's row, which takes minutes")
     parser.add_argument("--batch", type=int, default=1, help="faces an evaluation in the cost part; default 1")
     parser.add_argument("--repeat", type=int, default=5, help="turns of which the median and the best are shown; default 5")
+    parser.add_argument("--compile", action="store_true", help="time torch.compile too, which takes minutes at first")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch; 1 gives fair shares on a busy machine")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args(arguments)
@@ -47,9 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     torch.set_num_threads(options.threads)
     with torch.inference_mode():
         if options.part != "cost":
-            figures["errors"] = errors(0 if options.no_network else options.size)
+            figures["errors"] = errors(0 if options.no_network else options.size, options.rows)
         if options.part != "errors":
-            figures["cost"] = cost(options.batch, options.repeat)
+            figures["cost"] = cost(options.batch, options.repeat, options.compile)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
     return figures
@@ -58,10 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
 # --- errors --------------------------------------------------------------------------------------------------------------
 
 
-def errors(network_size: int) -> dict[str, Any]:
-    """Measure every sampler on every problem; `network_size` 0 leaves the network out."""
-    problems = lips_problems.mixtures()
-    if network_size:
+def errors(network_size: int, rows: Sequence[str] = ("",)) -> dict[str, Any]:
+    """Measure every sampler on every problem whose name contains one of `rows`; `network_size` 0 leaves the network out."""
+    problems = lips_problems.mixtures(rows)
+    if network_size and any(text in lips_problems.NETWORK_ROW for text in rows):
         problems.append(lips_problems.network_problem(lips_problems.filled_network(), network_size))
     return {problem.name: _row(problem) for problem in problems}
 
@@ -112,7 +115,7 @@ def _cells(row: Mapping[int, tuple[float, int]]) -> str:
 # --- cost ----------------------------------------------------------------------------------------------------------------
 
 
-def cost(batch: int, repeat: int) -> dict[str, Any]:
+def cost(batch: int, repeat: int, compiled: bool = False) -> dict[str, Any]:
     """Time one evaluation in each way beside the best matrix product and convolution of this machine, all in turn.
 
     On a processor it is processor time over threads that counts, since that leaves out what else the machine does meanwhile.
@@ -135,9 +138,15 @@ def cost(batch: int, repeat: int) -> dict[str, Any]:
     ways["+ Winograd"] = way(_network(device, fuse=True).placed(device, quick=True))
     ways["bfloat16"] = way(_network(device, fuse=True, precision=half))
     ways["bfloat16 + channels_last"] = way(_network(device, fuse=True, last=True, precision=half))
+    if compiled:
+        for name, made in (("+ torch.compile", _network(device, fuse=True, last=True)),
+                           ("bfloat16 + channels_last + torch.compile", _network(device, fuse=True, last=True, precision=half))):
+            ways[name] = partial(made.bound_to(made.prepare(given["cond"], given["mask"], given["ref"], given["mel"]), compiled=True),
+                                 given["x"], 500)
     ways["audio, once a frame"] = lambda: plain.style(given["mel"])
-    flops = {name: _flops(call) for name, call in ways.items()}
-    flops["+ Winograd"] = flops["+ channels_last"]  # counted as the work that it does, with the products of the direct way
+    flops = {name: _flops(call) for name, call in ways.items() if name != "+ Winograd" and "compile" not in name}
+    # Counted as the work that they do, with the products of the direct way.
+    flops |= {name: flops["+ channels_last"] for name in ways if name not in flops}
     peaks = {"float32": _peaks(torch.float32, device), "bfloat16": _peaks(half, device)}
     for kind, calls in peaks.items():
         for name, (call, count) in calls.items():
@@ -151,7 +160,7 @@ def cost(batch: int, repeat: int) -> dict[str, Any]:
         kind = "bfloat16" if "bfloat16" in name else "float32"
         rows[name] = {"best_s": min(seconds[name]), "median_s": statistics.median(seconds[name]), "gflop": flops[name] / 1e9,
                       "gflops": rates[name], "share_of_peak": rates[name] / best[kind]}
-        print(f"  {name:<26} {min(seconds[name]):8.4f} s {rows[name]['median_s']:8.4f} s  {flops[name] / 1e9:8.2f} GFLOP  "
+        print(f"  {name:<40} {min(seconds[name]):8.4f} s {rows[name]['median_s']:8.4f} s  {flops[name] / 1e9:8.2f} GFLOP  "
               f"{rates[name]:9.1f} GFLOP/s  {rates[name] / best[kind]:6.1%} of the {kind} peak")
     fastest = min((n for n in ways if n.startswith("bfloat16")), key=lambda n: min(seconds[n]))
     gain = min(seconds["+ folded doublings"]) / min(seconds[fastest])

@@ -40,7 +40,7 @@ from . import ROOT
 from .lips_problems import filled_network, lips_filling
 
 _FACE = np.array([[-56.0, -64], [56, -64], [0, 8], [-40, 64], [40, 64]])
-_LENGTHS = (50, 200, 800)
+_LENGTHS = (50, 400, 3200)
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
@@ -165,13 +165,13 @@ class _Constant(nn.Module):
         self.weight = nn.Parameter(torch.zeros(1), requires_grad=False)
         self.precision, self.placement = torch.float32, torch.device("cpu")
 
-    def placed(self, device: torch.device) -> _Constant:
+    def placed(self, device: torch.device, quick: bool = False) -> _Constant:
         return self
 
     def prepare(self, cond: Tensor, mask: Tensor, ref: Tensor, mel: Tensor) -> Conditions:
         return Conditions(mel.mean((1, 2))[:, None], mask, ref)
 
-    def bound_to(self, conditions: Conditions, every: int = 1) -> Any:
+    def bound_to(self, conditions: Conditions, every: int = 1, compiled: bool = False) -> Any:
         return lambda x, timestep: 0.5 * x + 0.1 * conditions.base
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -53,7 +54,8 @@ def free_memory(device: torch.device) -> int:
 def loaded(network: torch.nn.Module, memory: int = 0) -> Iterator[torch.nn.Module]:
     """Hold a network on the compute device inside the block.
 
-    Inside ComfyUI it goes through a ModelPatcher, so that ComfyUI can evict others for it and it for others later.
+    Inside ComfyUI it goes through a ModelPatcher, so that ComfyUI can evict others for it and it for others later. The network keeps its
+    patcher: ComfyUI takes a network that outlives its patcher for a leak.
 
     Args:
         network: any module; its parameters move.
@@ -62,9 +64,26 @@ def loaded(network: torch.nn.Module, memory: int = 0) -> Iterator[torch.nn.Modul
     device = compute_device()
     management: Any = module("comfy.model_management")
     if management:
-        patching: Any = module("comfy.model_patcher")
-        patcher = patching.ModelPatcher(network, load_device=device, offload_device=management.unet_offload_device())
+        patcher = _patcher(network, device, management.unet_offload_device())
         management.load_models_gpu([patcher], memory_required=memory)
         yield patcher.model
     else:
         yield network.to(device)
+
+
+@dataclass
+class _Patched:
+    """What a network carries of its host; a copy of the network is another network, with a patcher of its own."""
+
+    patcher: Any = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Patched:
+        return _Patched()
+
+
+def _patcher(network: torch.nn.Module, device: torch.device, offload: torch.device) -> Any:
+    carried = network.__dict__.setdefault("_talkies_patched", _Patched())
+    if carried.patcher is None:
+        patching: Any = module("comfy.model_patcher")
+        carried.patcher = patching.ModelPatcher(network, load_device=device, offload_device=offload)
+    return carried.patcher

@@ -60,7 +60,7 @@ class TinyLips(nn.Module):
         far = compute() if deep is None else deep.features(compute)
         return torch.tanh(self.first(x) + 0.5 * conditions.base + far)
 
-    def bound_to(self, conditions, every=1):
+    def bound_to(self, conditions, every=1, compiled=False):
         deep = Deep(every) if every > 1 else None
         return lambda x, t: self.denoise(x, torch.full((len(x),), t), conditions, deep)
 

@@ -154,11 +154,10 @@ def _walked(
 ) -> tuple[Sampled, Tensor]:
     """Walk one micro-batch; give it with the evaluations that each face took."""
     conditions = network.prepare(given.cond, given.mask, given.ref, given.mel)
-    run = _compiled(network) if walk.compiled else network
 
     def rows(chosen: Tensor) -> Denoise:
         everyone = len(chosen) == len(given)
-        return run.bound_to(conditions if everyone else conditions.rows(chosen), walk.reuse)
+        return network.bound_to(conditions if everyone else conditions.rows(chosen), walk.reuse, walk.compiled)
 
     sampler = walk.sampler.sampler if isinstance(walk.sampler, Plan) else walk.sampler
     start = given.start if earlier is None else _noised(earlier, given.start, sampler.timesteps[0])
@@ -172,15 +171,6 @@ def _noised(clean: Tensor, noise: Tensor, timestep: int) -> Tensor:
     """Give finished faces the noise that they would have had at a timestep."""
     level = Level.of(float(trained_signal()[timestep]))
     return level.alpha * clean + level.sigma * noise
-
-
-def _compiled(network: LipNetwork) -> LipNetwork:
-    """Let torch.compile take the network; the first call of each size then takes minutes."""
-    if not getattr(network.denoise, "_talkies_compiled", False):
-        faster = torch.compile(network.denoise)
-        faster._talkies_compiled = True  # type: ignore[attr-defined]
-        network.denoise = faster  # type: ignore[method-assign]
-    return network
 
 
 def _shown(preview: Preview | None, own: LipInputs) -> Watch | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -175,18 +176,20 @@ class LipNetwork(nn.Module):
         weight, bias = (self.out.get_parameter(f"2.{name}")[:_COLOURS] for name in ("weight", "bias"))
         return functional.conv2d(self.out[:2](h.float()), weight, bias, padding=1)
 
-    def bound_to(self, conditions: Conditions, every: int = 1) -> Callable[[Tensor, int], Tensor]:
+    def bound_to(self, conditions: Conditions, every: int = 1, compiled: bool = False) -> Callable[[Tensor, int], Tensor]:
         """Give the network as samplers want it: a function of the noisy faces and one timestep for all.
 
         Args:
             conditions: of the faces.
             every: compute the deep features at every so many calls only, and reuse them in between; 1 is exact. One walk then takes one
                 such function.
+            compiled: by torch.compile; the first call of each size then takes minutes.
         """
         deep = Deep(every) if every > 1 else None
+        run = _compiled(type(self)) if compiled else type(self).denoise
 
         def denoise(x: Tensor, timestep: int) -> Tensor:
-            return self.denoise(x, torch.full((len(x),), timestep, device=x.device), conditions, deep)
+            return run(self, x, torch.full((len(x),), timestep, device=x.device), conditions, deep)
 
         return denoise
 
@@ -252,6 +255,12 @@ class Deep:
             self._kept = compute()
         self._calls += 1
         return self._kept
+
+
+@cache
+def _compiled(kind: type[LipNetwork]) -> Callable[..., Tensor]:
+    # Of the class and not of one network, so that a copy in another precision never runs with the weights of the first.
+    return torch.compile(kind.denoise)
 
 
 def joined(h: Tensor, skip: Tensor) -> Tensor:

@@ -1,8 +1,11 @@
 """The host adapter: ComfyUI's services when it is there, plain ones when it is not."""
 from __future__ import annotations
 
+import copy
+import gc
 import sys
 import types
+import weakref
 
 import numpy as np
 import pytest
@@ -113,6 +116,23 @@ class TestInsideComfyUI:
             assert placed is network
         ((models, memory),) = fake_comfy.loaded
         assert models[0].model is network and memory == 123
+
+    def test_a_network_keeps_its_patcher_and_takes_it_along_when_it_goes(self, fake_comfy):
+        network = torch.nn.Linear(2, 2)
+        for _ in range(2):
+            with devices.loaded(network):
+                pass
+        (first,), (second,) = (models for models, _ in fake_comfy.loaded)
+        assert first is second
+        copied = copy.deepcopy(network)
+        with devices.loaded(copied):
+            pass
+        assert fake_comfy.loaded[-1][0][0].model is copied
+        gone = weakref.ref(network)
+        fake_comfy.loaded.clear()
+        del network, first, second
+        gc.collect()
+        assert gone() is None
 
     def test_device_and_out_of_memory_type_are_the_hosts(self, fake_comfy):
         assert devices.compute_device() == torch.device("meta") and Interrupted in devices.out_of_memory()

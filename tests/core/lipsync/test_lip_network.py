@@ -1,6 +1,7 @@
 """The network against goldens of the original; and that each known way to get it wrong would show."""
 from __future__ import annotations
 
+import copy
 import json
 
 import lips_filling
@@ -172,6 +173,22 @@ class TestDenoise:
         whole = fused.denoise(cut["x"], torch.tensor([500, 500]), both)
         alone = fused.denoise(cut["x"][1:], torch.tensor([500]), both.rows(slice(1, 2)))
         assert len(both) == 2 and float((whole[1:] - alone).abs().max()) < 1e-5
+
+
+def test_compiled_is_each_network_with_its_own_weights_and_only_where_asked(fused, one, monkeypatch):
+    taken = []
+    monkeypatch.setattr(torch, "compile", lambda call: lambda network, *rest: taken.append(network) or call(network, *rest))
+    network._compiled.cache_clear()
+    small = {k: v[..., 32:64, 32:64] if v.ndim == 4 else v for k, v in one.items()}
+    try:
+        compiled = fused.bound_to(prepared(fused, small), compiled=True)(small["x"], 500)
+        assert taken == [fused]
+        assert torch.equal(fused.bound_to(prepared(fused, small))(small["x"], 500), compiled) and len(taken) == 1
+        half = copy.deepcopy(fused).use_precision(torch.bfloat16)
+        half.bound_to(prepared(half, small), compiled=True)(small["x"], 500)
+        assert taken[1] is half
+    finally:
+        network._compiled.cache_clear()
 
 
 def test_a_fused_doubling_is_the_plain_one():
