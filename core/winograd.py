@@ -45,15 +45,16 @@ def tiles(height: int, width: int) -> int:
 
 
 @compiled
-def to_points(picture: Floats, first: int, last: int, seen: Floats, place: int) -> None:
+def to_points(picture: Floats, first: int, last: int, seen: Floats, place: int, channel: int) -> None:
     """Bring tiles first..last-1 of a picture, with zeros beyond its edges, to the points.
 
     Args:
         picture: ``[H,W,I]``, C-contiguous.
         first: tile to begin with; tiles are counted row by row.
         last: tile after the last one.
-        seen: ``[36,N,I]``; written from `place` on.
+        seen: ``[36,N,I']``, C-contiguous; written from `place` and `channel` on.
         place: of tile `first` in `seen`.
+        channel: of the picture's first channel in `seen`.
     """
     height, width, into = picture.shape
     across = (width + 3) // 4
@@ -87,13 +88,13 @@ def to_points(picture: Floats, first: int, last: int, seen: Floats, place: int) 
             for k in range(into):
                 a1, a2, a3, a4 = half[i, into + k], half[i, 2 * into + k], half[i, 3 * into + k], half[i, 4 * into + k]
                 even, odd = a4 - four * a2, a3 - four * a1
-                seen[i * 6, n, k] = four * half[i, k] - five * a2 + a4
-                seen[i * 6 + 1, n, k] = even + odd
-                seen[i * 6 + 2, n, k] = even - odd
+                seen[i * 6, n, channel + k] = four * half[i, k] - five * a2 + a4
+                seen[i * 6 + 1, n, channel + k] = even + odd
+                seen[i * 6 + 2, n, channel + k] = even - odd
                 even, odd = a4 - a2, two * (a3 - a1)
-                seen[i * 6 + 3, n, k] = even + odd
-                seen[i * 6 + 4, n, k] = even - odd
-                seen[i * 6 + 5, n, k] = four * a1 - five * a3 + half[i, 5 * into + k]
+                seen[i * 6 + 3, n, channel + k] = even + odd
+                seen[i * 6 + 4, n, channel + k] = even - odd
+                seen[i * 6 + 5, n, channel + k] = four * a1 - five * a3 + half[i, 5 * into + k]
 
 
 @compiled
@@ -168,7 +169,34 @@ def convolve(picture: Floats, kernels: Floats, bias: Floats, slope: Floats, firs
     made = np.zeros((36, RUN + 1, out.shape[2]), np.float32)
     for run in range(first, last):
         start, stop = run * RUN, min((run + 1) * RUN, count)
-        to_points(picture, start, stop, seen, 0)
+        to_points(picture, start, stop, seen, 0, 0)
         for p in range(36):
             np.dot(seen[p, :RUN], kernels[p], made[p, :RUN])
+        from_points(made, 0, start, stop, bias, slope, out)
+
+
+@compiled
+def convolve_points(seen: Floats, kernels: Floats, bias: Floats, slope: Floats, first: int, last: int, run: int, out: Floats) -> None:
+    """Convolve what is at the points already, add the bias, and multiply what is negative by the slope; runs first..last-1 of the tiles.
+
+    Args:
+        seen: ``[36,N,I']`` of `to_points`, of which the first I channels count.
+        kernels: ``[36,I,O]`` of `transformed`.
+        bias: ``[O]``.
+        slope: ``[O]``; 1 for no activation, 0 for ReLU.
+        first: run to begin with.
+        last: run after the last one.
+        run: tiles of a run; ``run * I * O`` is at most `LARGEST_PRODUCT`.
+        out: ``[H,W,O]``, C-contiguous; written where these runs' tiles lie.
+    """
+    count, into = seen.shape[1], kernels.shape[1]
+    some = np.zeros((run, into), np.float32)
+    made = np.zeros((36, run + 1, out.shape[2]), np.float32)
+    for at in range(first, last):
+        start, stop = at * run, min((at + 1) * run, count)
+        for p in range(36):
+            for n in range(start, stop):
+                for k in range(into):
+                    some[n - start, k] = seen[p, n, k]
+            np.dot(some, kernels[p], made[p, :run])
         from_points(made, 0, start, stop, bias, slope, out)

@@ -79,6 +79,6 @@ def _convolve(picture: Floats, kernels: _Kernels, out: Floats) -> None:
     height, width, into = picture.shape
     count, space = tiles(height, width), _space.mine
     seen, made = space.array("seen", POINTS, count, into), space.array("made", POINTS, count, out.shape[2])
-    to_points(picture, 0, count, seen, 0)
+    to_points(picture, 0, count, seen, 0, 0)
     torch.bmm(to_image(seen), kernels.at_points, out=to_image(made))
     from_points(made, 0, 0, count, kernels.bias, kernels.slope, out)

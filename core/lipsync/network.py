@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -186,7 +187,8 @@ class LipNetwork(nn.Module):
             compiled: by torch.compile; the first call of each size then takes minutes.
         """
         deep = Deep(every) if every > 1 else None
-        run = _compiled(type(self)) if compiled else type(self).denoise
+        kind: Any = type(self)
+        run = _compiled(kind) if compiled else kind.denoise
 
         def denoise(x: Tensor, timestep: int) -> Tensor:
             return run(self, x, torch.full((len(x),), timestep, device=x.device), conditions, deep)
@@ -258,9 +260,10 @@ class Deep:
 
 
 @cache
-def _compiled(kind: type[LipNetwork]) -> Callable[..., Tensor]:
+def _compiled(kind: Any) -> Callable[..., Tensor]:
     # Of the class and not of one network, so that a copy in another precision never runs with the weights of the first.
-    return torch.compile(kind.denoise)
+    made: Callable[..., Tensor] = torch.compile(kind.denoise)
+    return made
 
 
 def joined(h: Tensor, skip: Tensor) -> Tensor:

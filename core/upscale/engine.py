@@ -96,7 +96,7 @@ Call = Callable[[torch.Tensor], torch.Tensor]
 
 
 class TorchEngine:
-    """A network as spandrel describes it, run by torch in ``channels_last`` layout; small ones on the CPU by Winograd (see `quick`).
+    """A network as spandrel describes it, in ``channels_last`` layout; on the CPU in float32 by Winograd (see `quick`, `dense`).
 
     The described network's own dtype is never changed, since others on the wire may use it: a lower precision works on a copy.
     """
@@ -186,7 +186,7 @@ def bytes_per_pixel(descriptor: Any) -> int:
     Measured for the Real-ESRGAN family (weights and result not counted), a generous guess for others.
     """
     if has_rrdb_form(descriptor.model):
-        return 2400 // int(descriptor.model.shuffle_factor or 1) ** 2 + 16 * int(descriptor.scale) ** 2
+        return 3400 // int(descriptor.model.shuffle_factor or 1) ** 2 + 16 * int(descriptor.scale) ** 2
     if descriptor.architecture.id == "Compact":
         return 900
     return 1024 * int(descriptor.scale) ** 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -30,12 +31,14 @@ def has_compact_form(network: nn.Module) -> bool:
     body = getattr(network, "body", None)
     if not isinstance(body, nn.ModuleList) or not isinstance(getattr(network, "upsampler", None), nn.PixelShuffle) or len(body) % 2 == 0:
         return False
-    return all(_plain(part) if i % 2 == 0 else isinstance(part, nn.ReLU | nn.PReLU | nn.LeakyReLU) for i, part in enumerate(body))
+    return all(is_plain(part) and fits(part.in_channels, part.out_channels) if i % 2 == 0
+               else isinstance(part, nn.ReLU | nn.PReLU | nn.LeakyReLU) for i, part in enumerate(body))
 
 
-def _plain(part: nn.Module) -> bool:
+def is_plain(part: nn.Module) -> TypeGuard[nn.Conv2d]:
+    """Say whether a module is a 3x3 convolution that keeps the size of its maps, with zeros beyond their edges."""
     return (isinstance(part, nn.Conv2d) and part.kernel_size == (3, 3) and part.padding == (1, 1) and part.stride == (1, 1)
-            and part.dilation == (1, 1) and part.groups == 1 and part.padding_mode == "zeros" and fits(part.in_channels, part.out_channels))
+            and part.dilation == (1, 1) and part.groups == 1 and part.padding_mode == "zeros")
 
 
 class QuickCompact(nn.Module):
@@ -78,10 +81,11 @@ class QuickCompact(nn.Module):
     def layers(self) -> tuple[Layer, ...]:
         """Give the layers in the form that Winograd's way takes; made at the first use on a CPU."""
         parts = [*self.network.body, None]  # type: ignore[misc]
-        return tuple(_layer(parts[i], parts[i + 1]) for i in range(0, len(parts), 2))
+        return tuple(layer_of(parts[i], parts[i + 1]) for i in range(0, len(parts), 2))
 
 
-def _layer(convolution: nn.Module, activation: nn.Module | None) -> Layer:
+def layer_of(convolution: nn.Module, activation: nn.Module | None = None) -> Layer:
+    """Bring a plain convolution and the ReLU, PReLU or LeakyReLU after it to the form that Winograd's way takes."""
     assert isinstance(convolution, nn.Conv2d)
     channels = convolution.out_channels
     if isinstance(activation, nn.PReLU):

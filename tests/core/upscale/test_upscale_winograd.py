@@ -1,4 +1,4 @@
-"""Winograd's convolution and the Compact network built on it: what torch gives, to rounding; the same bits for any share of the work."""
+"""Winograd's convolution, and the Compact and RRDB networks by it: what torch gives, to rounding; equal for any share of the work."""
 from __future__ import annotations
 
 import numpy as np
@@ -7,8 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spandrel.architectures.Compact import Compact
+from spandrel.architectures.ESRGAN import ESRGAN
 
-from talkies.core.upscale import quick
+from talkies.core.upscale import dense, lean, quick
+from talkies.core.upscale.lean import LeanRRDB
 from talkies.core.upscale.loader import load_model
 from talkies.core.upscale.quick import QuickCompact, has_compact_form
 from talkies.core.winograd import convolve, fits, runs, transformed
@@ -71,3 +73,36 @@ def test_only_networks_of_its_form_are_taken(small):
     assert has_compact_form(load_model(small / "compact.pth").model) and not has_compact_form(load_model(small / "rrdb.pth").model)
     assert not has_compact_form(Compact(num_feat=256, num_conv=1)) and fits(64, 64) and not fits(256, 256)
     assert not has_compact_form(torch.nn.Conv2d(3, 3, 3))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 64), (37, 50)])
+@pytest.mark.parametrize("filters", [8, 64])
+def test_the_trunk_gives_what_its_layers_give(size, filters, monkeypatch):
+    torch.manual_seed(2)
+    network = ESRGAN(num_filters=filters, num_blocks=2, scale=2).eval()
+    taken = []
+    block = dense._block
+    monkeypatch.setattr(dense, "_block", lambda *given: taken.append(1) or block(*given))
+    x = torch.rand(2, 3, *size)
+    with torch.inference_mode():
+        torch.testing.assert_close(LeanRRDB(network)(x), network(x), atol=2e-6, rtol=0)
+    assert len(taken) == 2 * 2 * 3
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_do_not_show_in_the_trunk(threads, monkeypatch):
+    network = LeanRRDB(ESRGAN(num_filters=16, num_blocks=1, scale=2).eval())
+    x = torch.rand(1, 3, 70, 90)
+    with torch.inference_mode():
+        expected = network(x)
+        monkeypatch.setattr(dense.torch, "get_num_threads", lambda: threads)
+        assert torch.equal(network(x), expected)
+
+
+@pytest.mark.parametrize("other", [{"plus": True}, {"act": "relu"}, {"norm": "batch"}])
+def test_trunks_of_another_form_go_torchs_way(other, monkeypatch):
+    monkeypatch.setattr(lean, "QuickTrunk", None)
+    network = ESRGAN(num_filters=8, num_blocks=1, scale=2, **other).eval()
+    x = torch.rand(1, 3, 20, 12)
+    with torch.inference_mode():
+        torch.testing.assert_close(LeanRRDB(network)(x), network(x), atol=2e-6, rtol=0)
