@@ -98,8 +98,10 @@ def _errors(responses: Floats, lags: Lags) -> Floats:
 
 @lru_cache(maxsize=16)
 def _target(lags: Lags) -> tuple[Floats, Floats, Floats, Floats]:
-    """Give the wanted power at half of all frequencies, the weight of each, the share of the frequencies that it stands for, and the
-    autocorrelation at the near lags.
+    """Give what filters are held against, at half of all frequencies.
+
+    Returns:
+        The wanted power, the weight of each frequency, the share of frequencies that it stands for; the correlation at the near lags.
     """
     half = _GRID // 2 + 1
     wanted = power_spectrum(lags, _GRID, _GRID)[:, :half].ravel()

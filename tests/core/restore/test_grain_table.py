@@ -118,8 +118,10 @@ def test_a_profile_survives_its_table(preset, most):
     assert abs(np.array(back.lags)[:4, 5:12] - np.array(grain.lags)[:4, 5:12]).max() <= 0.05
 
 
-@pytest.mark.parametrize("grain", [*map(preset_profile, PRESETS), *(replace(preset_profile("16mm"), lags=gaussian_lags(b)) for b in (1.3, 1.8))],
-                         ids=[*PRESETS, "1.3 px", "1.8 px"])
+GRAINS = [*map(preset_profile, PRESETS), *(replace(preset_profile("16mm"), lags=gaussian_lags(blur)) for blur in (1.3, 1.8))]
+
+
+@pytest.mark.parametrize("grain", GRAINS, ids=[*PRESETS, "1.3 px", "1.8 px"])
 def test_a_decoders_template_has_the_grains_correlation(grain):
     wanted, table = np.array(grain.lags)[:4, 8:12], table_of(grain)
     sums = np.zeros((4, 4))
@@ -140,7 +142,8 @@ def test_a_filter_for_very_coarse_grain_is_stable(shift):
     for (down, right), coefficient in zip(causal_offsets(3), coeffs, strict=True):
         power[-down % 64, -right % 64] -= coefficient / 2**shift
     said = np.sqrt((1 / abs(np.fft.fft2(power)) ** 2).mean()) * template_sigma((), 0, 7, made.scale_shift)
-    assert template_sigma(coeffs, 3, shift, made.scale_shift) == pytest.approx(said, rel=0.15)  # an unstable one grows until it is clipped: 0.75
+    # An unstable one grows until it is clipped: 0.75.
+    assert template_sigma(coeffs, 3, shift, made.scale_shift) == pytest.approx(said, rel=0.15)
 
 
 def test_decoded_strength_is_the_measured_one():
