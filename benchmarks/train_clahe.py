@@ -2,9 +2,8 @@
 
 Data: `clahe_pictures.training`, 300 pictures (13 of scikit-image's and 12 generated, 12 degradations each, seed 59). For each of them the
 operation runs over a grid of 8 clip limits by 4 tile counts, and `clahe_quality` judges every result. The perceptron (20 features, 10
-units, 2 outputs) then learns to choose where, between the grid's places, the quality is highest, with LOE weighed by `ORDER` more than
-the measure does: its loss is what is lost against the picture's best. By the measure alone it would turn more pairs round than fixed
-2.0/8x8 does. Held-out pictures take no part, neither here nor in any choice made here.
+units, 2 outputs) then learns to choose where, between the grid's places, the quality is highest: its loss is the quality lost against
+the picture's best. Held-out pictures take no part, neither here nor in any choice made here.
 """
 from __future__ import annotations
 
@@ -32,8 +31,6 @@ CLIPS = (1.0, 1.5, 2.0, 2.75, 3.75, 5.0, 7.0, 10.0)
 TILES = (2, 4, 8, 16)
 UNITS = 10
 SEED = 59
-ORDER = 13.0
-"""The least whole number with which, on pictures left out of a fit, the mean LOE is not above that of fixed 2.0, 8x8."""
 
 
 def judged(named: tuple[str, Any]) -> tuple[str, Any, Any]:
@@ -112,14 +109,13 @@ def main() -> None:
             np.savez(options.cache, names=names, found=found, gains=gains)
     from .clahe_quality import WEIGHTS
     surface, loe = gains @ np.array(WEIGHTS), gains[..., 3]
-    wanted = surface - ORDER * loe
-    made = fitted(found, wanted)
+    made = fitted(found, surface)
     predict.WEIGHTS.write_text(to_json(made), encoding="utf-8")
     subjects = np.array([name.split(",")[0] for name in names])
     left_out, left_out_loe = np.empty(len(names)), np.empty(len(names))
     for fold in range(5):
         outside = np.isin(subjects, np.unique(subjects)[fold::5])
-        other = fitted(found[~outside], wanted[~outside])
+        other = fitted(found[~outside], surface[~outside])
         left_out[outside], left_out_loe[outside] = (values_of(other, found[outside], part[outside]) for part in (surface, loe))
     fixed = (slice(None), CLIPS.index(2.0), TILES.index(8))
     best_fixed = np.unravel_index(surface.mean(0).argmax(), surface.shape[1:])
