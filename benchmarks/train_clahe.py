@@ -31,14 +31,16 @@ CLIPS = (1.0, 1.5, 2.0, 2.75, 3.75, 5.0, 7.0, 10.0)
 TILES = (2, 4, 8, 16)
 UNITS = 10
 SEED = 59
+LOCALITY = 0.6
+"""At which the results were judged. 0.25, the default, gives what was learned more quality and turns fewer pairs round."""
 
 
 def judged(named: tuple[str, Any]) -> tuple[str, Any, Any]:
     """Give a picture's name, its features, and what each clip limit and tile count gives, ``[8,4,4]``: the four gains."""
     name, picture = named
     judge = Judge(picture)
-    gains = [[astuple(judge(LBCLAHE(mode="fixed", clip_limit=clip, tiles=tiles, over_time="frame")(picture)[0])) for tiles in TILES]
-             for clip in CLIPS]
+    gains = [[astuple(judge(LBCLAHE(mode="fixed", clip_limit=clip, tiles=tiles, locality=LOCALITY, over_time="frame")(picture)[0]))
+              for tiles in TILES] for clip in CLIPS]
     return name, look(colour.samples(picture, colour.LAB, 1)).features(), np.array(gains)
 
 
