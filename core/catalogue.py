@@ -41,7 +41,7 @@ OPERATIONS: dict[str, type[Operation]] = {
 """Every operation that can be named; the name is the class name in lower case."""
 
 _LEARNT = {
-    "addgrain": ("profile", "own", "where"),
+    "addgrain": ("profile", "own", "together", "where"),
     "bm3d": ("measured",),
     "colormatch": LEARNT,
     "deblur": ("measured", "picture"),

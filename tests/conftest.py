@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from checkout import SHARED, load_pack
 
@@ -19,6 +20,22 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("no ../shared folder with real media and goldens beside the checkout")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def clean_ramp():
+    """Two gray frames ``[2,160,192,3]`` that go from dark on the left to light on the right."""
+    columns = np.mgrid[:160, :192][1].astype(np.float32)
+    return np.repeat((0.25 + 0.5 * columns / 192)[None, ..., None].repeat(2, axis=0), 3, axis=3)
+
+
+@pytest.fixture(scope="session")
+def grainy_ramp(clean_ramp):
+    """The same with the grain of 16 mm film."""
+    from talkies.core.operation import run
+    from talkies.core.restore.grain.add import AddGrain
+
+    return run(AddGrain(preset="16mm", fixed_size=True, seed=4), clean_ramp)
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,7 @@ class LBCLAHE(FrameOperation):
     space: Literal["lab", "oklab", "hsv", "ycbcr"] = setting(
         "lab", "Which lightness is equalised: L of CIELAB, L of Oklab, V of HSV, or Y of YCbCr. a and b of CIELAB are kept with each.")
     locality: float = setting(
-        0.6, "Share of a tile's own histogram in its curve; the rest is the whole frame's. 1 is the classic method, 0 one curve for all.",
+        0.25, "Share of a tile's own histogram in its curve; the rest is the whole frame's. 1 is the classic method, 0 one curve for all.",
         low=0, high=1, step=0.05)
     over_time: Literal["shot", "frame"] = setting(
         "shot", "shot: curves change slowly within a shot and start anew at a cut, so nothing flickers. frame: every frame for itself.")

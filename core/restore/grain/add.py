@@ -14,13 +14,16 @@ from ...masked import Mask
 from ...operation import FrameOperation, Numbered
 from ...progress import Progress, silent
 from ...settings import SettingError, setting
-from ..noise.spectrum import Lags, correlation_size, lags_from, plane_of
+from ..noise.blocks import Floats
+from ..noise.spectrum import Lags, correlation_size, lags_from
 from . import add_kernel
-from .measure import measure_grain
+from .measure import GrainSurvey
 from .presets import preset_profile
 from .profile import GrainProfile, curve_at, scaled_lags
 from .tile import SIDE, Tiles, grain_tiles
 
+_ENOUGH = 48  # flat blocks from which the bias that was measured is believed in full
+_BIAS = 0.5  # share of the wanted variance that it may have
 _STEPS = 1025  # luma values at which the strength is tabulated
 
 
@@ -52,6 +55,8 @@ class AddGrain(FrameOperation):
     """Measured grain in place of a preset."""
     own: GrainProfile | None = field(default=None, kw_only=True)
     """The clip's own grain, learnt by `survey`; for `fill_up`."""
+    together: GrainProfile | None = field(default=None, kw_only=True)
+    """What is measured where all of the wanted grain lies over the clip's own, learnt by `survey`; for `fill_up`."""
     where: Mask | None = field(default=None, kw_only=True)
     """Where the clip's own grain is measured: inside the mask."""
 
@@ -71,8 +76,16 @@ class AddGrain(FrameOperation):
         return self.profile or preset_profile(self.preset)
 
     def survey(self, clip: Iterable[Numbered], progress: Progress = silent) -> AddGrain:
-        """Learn the clip's own grain."""
-        return replace(self, own=measure_grain(clip, progress, self.where, outside=False))
+        """Learn the clip's own grain, and what is measured where all of the wanted grain lies over it."""
+        whole = replace(self, fill_up=False, strength=1.0)
+        alone, together = (GrainSurvey(self.where, outside=False) for _ in range(2))
+        for start, frames in clip:
+            for i, frame in enumerate(frames):
+                if alone.wants(start + i):
+                    alone.add(start + i, frame)
+                    together.add(start + i, whole(frame[None], start + i)[0])
+                progress(start + i + 1, 0)
+        return replace(self, own=alone.profile(), together=together.profile())
 
     def apply(self, frames: Frames, start: int, progress: Progress) -> Frames:
         """Make the template, then add it frame by frame.
@@ -97,15 +110,18 @@ class AddGrain(FrameOperation):
             3 if coloured else 1, SIDE, tiles.block, tiles.seam, fade(tiles.seam), scales, self.seed, index)
 
     def _tiles(self, height: int) -> tuple[Tiles, GrainProfile]:
-        grain = missing(self.wanted, self.own) if self.fill_up and self.own else self.wanted
+        grain = self.wanted
         factor = self.size * (height / grain.height if grain.height and not self.fixed_size else 1.0)
         lags, cb_lags, cr_lags = (scaled_lags(own, factor) for own in (grain.lags, grain.cb_lags, grain.cr_lags))
-        size = correlation_size(lags)
-        return grain_tiles(lags, cb_lags, cr_lags, grain.cb_luma, grain.cr_luma, size, self.seed), grain
+        grain = replace(grain, lags=lags, cb_lags=cb_lags, cr_lags=cr_lags)
+        if self.fill_up and self.own:
+            grain = missing(grain, self.own, self.together)
+        size = correlation_size(grain.lags)
+        return grain_tiles(grain.lags, grain.cb_lags, grain.cr_lags, grain.cb_luma, grain.cr_luma, size, self.seed), grain
 
     def to_json(self) -> dict[str, Any]:
         """Give the settings, and what grain is wanted, found, and where, as far as that is known."""
-        more = {"profile": self.profile, "own": self.own, "where": self.where}
+        more = {"profile": self.profile, "own": self.own, "together": self.together, "where": self.where}
         return super().to_json() | {name: value.to_json() for name, value in more.items() if value is not None}
 
     @classmethod
@@ -115,28 +131,45 @@ class AddGrain(FrameOperation):
         Raises:
             SettingError: a profile, the mask or a setting is wrong.
         """
-        readers: dict[str, Any] = {"profile": GrainProfile.from_json, "own": GrainProfile.from_json, "where": Mask.from_json}
+        readers: dict[str, Any] = {name: GrainProfile.from_json for name in ("profile", "own", "together")} | {"where": Mask.from_json}
         return cls(**{name: readers[name](value) if name in readers else value for name, value in plain.items()})
 
 
-def missing(wanted: GrainProfile, own: GrainProfile) -> GrainProfile:
-    """Give the grain that must be added to `own` to make `wanted`: variances and spectra are subtracted, never below nothing."""
+@lru_cache(maxsize=8)
+def missing(wanted: GrainProfile, own: GrainProfile, together: GrainProfile | None = None) -> GrainProfile:
+    """Give the grain that must be added to `own` to make `wanted`: variances and spectra are subtracted, never below nothing.
+
+    Texture passes for grain on a clean clip otherwise than under grain, where other blocks are flat. So what was measured with all
+    of the wanted grain over the clip, less the sum of both, is taken off as well: all of it where the clip has no grain, none
+    where it has what is wanted.
+    """
     if own.blocks == 0 or own.sigma == 0:
         return wanted
+    trust = 0.0 if together is None else min(together.blocks / _ENOUGH, 1.0)
+    seen = together or own
 
-    def lacks(curve: tuple[float, ...], there: tuple[float, ...]) -> tuple[float, ...]:
-        return tuple(float(np.sqrt(max(a * a - b * b, 0.0))) for a, b in zip(curve, there, strict=True))
+    def lacks(curve: tuple[float, ...], there: tuple[float, ...], all_of_it: tuple[float, ...]) -> tuple[float, ...]:
+        want, has, both = (np.array(c) ** 2 for c in (curve, there, all_of_it))
+        bias = trust * np.clip(both - want - has, -_BIAS * want, _BIAS * want) * np.maximum(1 - has / np.maximum(want, 1e-12), 0)
+        return tuple(float(s) for s in np.sqrt(np.maximum(want - has - bias, 0)))
 
-    def rest(lags: Lags, there: Lags, strong: float, weak: float) -> Lags:
-        if weak <= 0 or weak >= strong:
-            return lags
-        reach = min(len(lags), len(there)) - 1
-        parts = [plane_of(part)[len(part) - 1 :, len(part) - 1 - reach : len(part) + reach][: reach + 1] for part in (lags, there)]
-        return lags_from(strong**2 * parts[0] - weak**2 * parts[1])
+    def rest() -> Lags:
+        strong, weak = wanted.sigma, own.sigma
+        if weak >= strong:
+            return wanted.lags
+        reach = max(len(profile.lags) for profile in (wanted, own, seen)) - 1
+        want, has, both = (profile.sigma**2 * _padded(profile.lags, reach) for profile in (wanted, own, seen))
+        return lags_from(want - has - trust * (1 - (weak / strong) ** 2) * (both - want - has))
 
     return replace(
-        wanted, sigmas=lacks(wanted.sigmas, own.sigmas), cb_sigmas=lacks(wanted.cb_sigmas, own.cb_sigmas),
-        cr_sigmas=lacks(wanted.cr_sigmas, own.cr_sigmas), lags=rest(wanted.lags, own.lags, wanted.sigma, own.sigma))
+        wanted, sigmas=lacks(wanted.sigmas, own.sigmas, seen.sigmas), cb_sigmas=lacks(wanted.cb_sigmas, own.cb_sigmas, seen.cb_sigmas),
+        cr_sigmas=lacks(wanted.cr_sigmas, own.cr_sigmas, seen.cr_sigmas), lags=rest())
+
+
+def _padded(lags: Lags, reach: int) -> Floats:
+    """Give an autocorrelation up to a farther lag."""
+    more = reach - len(lags) + 1
+    return np.pad(np.array(lags), ((0, more), (more, more)))
 
 
 @lru_cache(maxsize=8)

@@ -197,7 +197,7 @@ def texture_of(frame: Frame, sigma: float) -> Frame:
     luma = planes_of(frame)[0]
     mean = cv2.blur(luma, (7, 7))
     varies = np.maximum(cv2.blur(luma * luma, (7, 7)) - mean * mean, 0)
-    share = as_float32(varies / (varies + np.float32(max(sigma, 1e-4) ** 2)))
+    share = as_float32(varies**2 / (varies**2 + np.float32(max(sigma, 1e-4) ** 4)))
     return share.reshape(*luma.shape, 1)
 
 

@@ -127,17 +127,19 @@ def table_of(grain: GrainProfile, seed: int = 7391, lag: int = 3) -> GrainTable:
     The template's standard deviation follows from the filter; the scaling makes up for it, so that the decoded strength is right.
     """
     planes = (grain.lags, grain.cb_lags, grain.cr_lags) if grain.has_chroma else (grain.lags,) * 3
-    # All planes have one shift: luma's error counts as much as both others'.
+    # All planes have the same shifts: luma's error counts as much as both others', and the loudest filter must not be cut off.
     shift = min(SHIFTS, key=lambda n: sum(w * fitted_filter(own, lag, n).error for own, w in zip(planes, (2, 1, 1), strict=True)))
-    coeffs, cb, cr = (fitted_filter(own, lag, shift).coeffs for own in planes)
-    spread, cb_spread, cr_spread = (template_sigma(own, lag, shift) for own in (coeffs, cb, cr))
+    filters = [fitted_filter(own, lag, shift) for own in planes]
+    scale = max(made.scale_shift for made in filters)
+    coeffs, cb, cr = (made.coeffs for made in filters)
+    spread, cb_spread, cr_spread = (template_sigma(own, lag, shift, scale) for own in (coeffs, cb, cr))
     curves = (grain.sigmas, grain.cb_sigmas, grain.cr_sigmas)
     wanted = [[255 * s * 2048 / gain for s in curve] for curve, gain in zip(curves, (spread, cb_spread, cr_spread), strict=True)]
     scaling = 11
     while scaling > 8 and max(map(max, wanted)) > 255:
         wanted, scaling = [[v / 2 for v in row] for row in wanted], scaling - 1
     y_points, cb_points, cr_points = (_scaling(row, most) for row, most in zip(wanted, _MOST, strict=True))
-    return GrainTable(y_points, cb_points, cr_points, coeffs, (*cb, 0), (*cr, 0), lag, shift, 0, scaling, seed=seed)
+    return GrainTable(y_points, cb_points, cr_points, coeffs, (*cb, 0), (*cr, 0), lag, shift, scale, scaling, seed=seed)
 
 
 def profile_of_table(table: GrainTable) -> GrainProfile:

@@ -4,6 +4,7 @@ Texture and shading raise the slow bands long before they show in a block's whol
 """
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,9 @@ _AGREEING = 3  # flat ones among them that are believed
 _CALM = 0.08  # the quantile from which the search for the flat blocks starts
 _SPREADS = 2.0  # standard deviations above the flat blocks' mean variance up to which a block is taken for flat
 _ROUNDS = 40
-_AS_WELL = 0.6  # share of the flat blocks of a level that another needs to be held against it
+_ABOVE, _BELOW = 1.0, 0.3  # usual deviation of a block's log variance from the curve, where its level lies above or below the curve
+_ROUGH = ((1, 0.3), (2, 0.2))  # usual first and second differences of the log variance from level to level
+_FITS = 30
 _SLOW_CALM = 0.25  # the quantile of their energies, among blocks calm as a whole, that is taken for noise alone
 
 
@@ -98,21 +101,33 @@ def calm_blocks(variances: NDArray[Any], energies: NDArray[Any], samples: float,
 def smooth_curve(sigmas: Floats, counts: NDArray[Any]) -> Floats:
     """Bring the sigma of every level (``[LEVELS]``, NaN where there is none) to a curve over all levels.
 
-    Where a level stands higher above one that is known as well than any concave curve with ends at 0 could, texture
-    was taken for noise, and it is brought down to that. Then neighbours are averaged by their counts, and gaps filled linearly.
+    The logarithm of the variance is fitted by penalised least squares: small first differences (a level nobody has seen is like its
+    neighbour) and small second differences (noise follows luma smoothly), against levels that weigh as many as their blocks. A level
+    above the curve weighs less than one below it, since texture only ever adds. That lower envelope is from Liu, Szeliski, Kang,
+    Zitnick and Freeman, "Automatic estimation and removal of noise from a single image", IEEE TPAMI 30(2), 2008.
+
+    Args:
+        sigmas: ``[LEVELS]``.
+        counts: ``[LEVELS]``, blocks that each was measured on.
     """
-    place = (np.arange(LEVELS) + 0.5) / LEVELS
-    known = np.flatnonzero(np.isfinite(sigmas))
+    known = np.flatnonzero(np.isfinite(sigmas) & (np.nan_to_num(sigmas) > 0) & (counts > 0))
     if not len(known):
         return np.zeros(LEVELS)
-    curve = sigmas.copy()
-    for level in known:
-        for better in known[counts[known] >= _AS_WELL * counts[level]]:
-            most = max(place[level] / place[better], (1 - place[level]) / (1 - place[better]))
-            curve[level] = min(curve[level], sigmas[better] * most)
-    smooth = np.zeros(len(known))
-    for n, level in enumerate(known):
-        near = known[abs(known - level) <= 1]
-        weights = counts[near] * np.where(near == level, 2.0, 0.5)
-        smooth[n] = np.sqrt((weights * curve[near] ** 2).sum() / weights.sum())
-    return np.asarray(np.interp(np.arange(LEVELS), known, smooth))
+    wanted, weights = np.zeros(LEVELS), np.zeros(LEVELS)
+    wanted[known] = 2 * np.log(sigmas[known])
+    fitted = np.full(LEVELS, wanted[known][counts[known].argmax()])
+    for _ in range(_FITS):
+        spread = np.where(wanted > fitted, _ABOVE, _BELOW)
+        weights[known] = (counts / spread**2)[known]
+        better = np.linalg.solve(_roughness() + np.diag(weights), weights * wanted)
+        if abs(better - fitted).max() < 1e-6:
+            break
+        fitted = better
+    return np.asarray(np.exp(better / 2))
+
+
+@cache
+def _roughness() -> Floats:
+    """Give the matrix R of the penalty ``f' R f`` of a curve over the levels."""
+    return sum((part.T @ part for part in (np.diff(np.eye(LEVELS), order, axis=0) / usual for order, usual in _ROUGH)),
+               np.zeros((LEVELS, LEVELS)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -227,7 +228,7 @@ def test_texture_is_protected():
     plain, protected = (run(RemoveGrain(method="fast", texture=t, profile=measured(grainy)), grainy) for t in (0.0, 0.8))
     assert np.allclose(plain[:, :, 150:], protected[:, :, 150:], atol=0.02)
     change = [abs(made - grainy)[:, :, 8:120].mean() for made in (plain, protected)]
-    assert change[1] < 0.43 * change[0]
+    assert change[1] < 0.4 * change[0]
 
 
 def test_stabilising_curve_evens_the_grain():
@@ -252,6 +253,17 @@ def test_removed_and_matched_grain_is_the_grain_it_was(preset, method, shaded):
     assert np.mean(after.sigmas[seen]) == pytest.approx(np.mean(before.sigmas[seen]), rel=0.025)
     strong = within_20_db(before)
     assert abs(10 * np.log10(radial_spectrum(after.lags) / radial_spectrum(before.lags)))[strong].max() <= 0.5
+
+
+def test_matched_grain_is_the_same_on_textured_skin():
+    portrait = np.ascontiguousarray(data.astronaut()[None, :320, 60:380]).astype(np.float32) * np.float32(0.7 / 255) + np.float32(0.15)
+    base = cv2.resize(portrait[0], (640, 640), interpolation=cv2.INTER_CUBIC)[None].repeat(2, axis=0)
+    grainy = run(AddGrain(preset="fine", strength=1.5, fixed_size=True, seed=3), base)
+    before = measured(grainy)
+    after = measured(run(AddGrain(fill_up=True, profile=before), run(RemoveGrain(texture=0, method="fast"), grainy)))
+    strong = within_20_db(before)
+    assert abs(10 * np.log10(radial_spectrum(after.lags) / radial_spectrum(before.lags)))[strong].max() <= 1
+    assert np.mean(after.sigmas) == pytest.approx(np.mean(before.sigmas), rel=0.05)
 
 
 def test_what_is_there_is_not_added_twice(shaded):
@@ -280,6 +292,10 @@ def test_missing_subtracts_variances():
     faint = replace(half, kind="none", sigmas=(0.003,) * LEVELS, sigma=0.003)
     assert np.array(missing(grain, faint).sigmas)[8] == pytest.approx(np.sqrt(grain.sigmas[8] ** 2 - 0.003**2))
     assert max(missing(half, replace(grain, blocks=9)).sigmas) == 0
+    more = replace(grain, sigmas=tuple(s * 1.2 for s in grain.sigmas), sigma=grain.sigma * 1.2, blocks=100)
+    clean = replace(grain, sigmas=(1e-6,) * LEVELS, sigma=1e-6, blocks=9)
+    assert np.array(missing(grain, clean, more).sigmas) == pytest.approx(np.sqrt(1 - 0.44) * np.array(grain.sigmas), rel=1e-3)
+    assert np.array(missing(grain, clean, replace(more, blocks=0)).sigmas) == pytest.approx(np.array(grain.sigmas), rel=1e-3)
 
 
 # --- profile

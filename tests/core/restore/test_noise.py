@@ -10,7 +10,7 @@ from scipy.fft import dctn
 from skimage import data
 
 from talkies.core.restore.noise import blocks, spectrum
-from talkies.core.restore.noise.flat import LEVELS
+from talkies.core.restore.noise.flat import LEVELS, smooth_curve
 from talkies.core.restore.noise.measure import alike, measure_colour, measure_noise, measure_samples, sample_frame
 
 
@@ -74,6 +74,29 @@ def test_sigma_follows_luma(shaded):
     seen = np.array(found.counts) > 20
     assert seen.sum() >= 5
     assert np.array(found.sigmas)[seen] == pytest.approx(0.01 + 0.04 * places[seen], rel=0.08)
+
+
+@pytest.mark.parametrize("steps, blur, error", [(5, 0, 0.05), (10, 0, 0.05), (5, 0.7, 0.1), (10, 1.0, 0.1)])
+@pytest.mark.parametrize("name", ["camera", "rocket"])
+def test_no_level_of_a_photograph_is_far_off(name, steps, blur, error):
+    picture = np.atleast_3d(getattr(data, name)()).astype(np.float32).mean(axis=2) / 255 * 0.7 + 0.15
+    found = measure_noise([picture + grain(picture.shape, blur, 1234) * np.float32(steps / 255)])
+    seen = np.array(found.counts) >= 0.05 * found.blocks
+    assert seen.sum() >= 3
+    assert np.array(found.sigmas)[seen] * 255 == pytest.approx(steps, rel=error)
+
+
+def test_a_curve_over_luma_follows_what_is_known_and_leaves_what_stands_out():
+    sigmas, counts = np.full(LEVELS, np.nan), np.zeros(LEVELS, int)
+    sigmas[4:12], counts[4:12] = np.linspace(0.02, 0.05, 8), 200
+    assert smooth_curve(sigmas, counts)[4:12] == pytest.approx(sigmas[4:12], rel=0.03)
+    assert smooth_curve(sigmas, counts)[[0, -1]] == pytest.approx([0.02, 0.05], rel=0.25)
+    even, few = np.full(LEVELS, 0.03), np.full(LEVELS, 40)
+    even[6], few[6] = 0.06, 5  # texture
+    assert smooth_curve(even, few) == pytest.approx(0.03, rel=0.12)
+    even[6] = 0.015  # nothing but less noise explains less
+    assert smooth_curve(even, few)[6] < 0.022
+    assert not smooth_curve(np.full(LEVELS, np.nan), np.zeros(LEVELS, int)).any()
 
 
 def test_chroma_of_white_rgb_noise():

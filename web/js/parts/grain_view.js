@@ -27,7 +27,9 @@ export function grainView(page, grain) {
   { label: "Strength of the grain over luma, in steps of 255", tell: (index) => `at luma ${readable(middleOf(index, levels))}` });
   const spectrum = chart(page, [{ title: "power (dB)", series: [{ name: "", values: grain.spectrum, colour: COLOURS.luma }] }],
     { label: "Power of the grain over frequency, dB over white noise", tell: (index) => `at ${readable(middleOf(index, rings) / 2)} cycles a pixel` });
-  const row = element(page, "div", "display:flex;gap:8px;align-items:flex-start"), curves = element(page, "div", "flex:1 1 auto;min-width:0");
+  // In a narrow node the patch goes below the curves, whose readings of luma, Cb and Cr want the whole width.
+  const row = element(page, "div", "display:flex;flex-wrap:wrap;gap:8px;align-items:flex-start");
+  const curves = element(page, "div", "flex:1 1 270px;min-width:0");
   curves.append(strength.root, spectrum.root);
   const patch = element(page, "img", "flex:none;width:96px;height:96px;image-rendering:pixelated;border:1px solid var(--border-color)");
   patch.src = grain.patch;
