@@ -23,7 +23,8 @@ class LipSettings:
     seed: int = setting(7, "Of the noise that the lips are drawn from, the same in every frame. 7 is the published one.", low=0,
                         high=2**32 - 1)
     precision: Literal["auto", "float32", "bfloat16", "float16"] = setting(
-        "auto", "auto: float32 on a CPU, half precision on a GPU. bfloat16 is nearly twice as fast on CPUs that have it, 1 % off.")
+        "auto", "auto: float32 on a CPU, half precision on a GPU. float32 sums as published and is slower. bfloat16 is a third faster on "
+        "CPUs that have it, 1 % off.")
     batch: int = setting(0, "Faces at once on a GPU; 0 chooses by free memory. When memory runs out it goes on with half.", low=0, high=256)
     mask_mode: Literal["lower_half", "lips"] = setting(
         "lower_half", "What of the drawn lower face goes into the frame: all of it, as published, or the mouth alone.")

@@ -47,7 +47,8 @@ class SuperResolve(Operation):
     tile: int = setting(
         0, "Longest side of a tile. 0 chooses by memory; smaller needs less memory and computes more.", low=0, high=4096, step=8, unit="px")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = setting(
-        "auto", "auto: float32 on a CPU, half precision on a GPU. bfloat16 is faster on recent CPUs, with errors of about 1/255.")
+        "auto", "auto: float32 on a CPU, half precision on a GPU. bfloat16 is at most a little faster on a CPU, with errors of about "
+        "1/255.")
     engine: Literal["torch", "openvino", "realesrgan"] = setting(
         "torch", "torch fits always. openvino can be faster on a CPU, realesrgan is the original for comparison; both need their package.")
     reuse: bool = setting(
