@@ -100,7 +100,8 @@ class DeepImagePrior(Operation):
     def recipe(self) -> Recipe:
         """Give the network and how it is fitted."""
         plan = Plan(1, 0.0, window=self.window, patience=self.patience, seconds=self.time_limit)
-        return recipe(self.task, self.preset, self.network, self.iterations, plan)
+        even = self.loss == "squared" and self.luma == self.chroma
+        return recipe(self.task, self.preset, self.network, self.iterations, plan, even)
 
     def to_json(self) -> dict[str, Any]:
         """Give every setting, and the holes where there are any."""
