@@ -19,6 +19,7 @@ from talkies.core.arrays import from_uint8, to_image, to_uint8
 from talkies.core.masked import Mask
 from talkies.core.measure.image import psnr
 from talkies.core.progress import silent
+from talkies.core.restore.bm3d.operation import BM3D
 from talkies.core.restore.prior.deep_image_prior import DeepImagePrior
 from talkies.core.restore.prior.fit import PATIENT_FROM, Fit, Plan, fit
 from talkies.core.restore.prior.problems import Problem
@@ -105,18 +106,23 @@ def _published_step(noisy: torch.Tensor) -> _step:
 
 
 def _presets(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Denoise white noise of sigma 25 by each preset."""
+    """Denoise white noise of sigma 25 by each preset, beside BM3D."""
     found = []
     for name in options.picture or PICTURES:
         clean = picture(name, options.size or SIZE)
         noisy = gaussian(clean, np.random.default_rng(1234), 25).astype(np.float32)
+        peer = BM3D(sigma=25)
+        peer(noisy[None])  # compiled and planned
+        cpu = time.process_time()
+        filtered = psnr(peer(noisy[None])[0], clean)
+        peers = {"bm3d": filtered, "bm3d cpu": time.process_time() - cpu}
         for preset in options.preset or ("fast", "balanced"):
             made = _run(DeepImagePrior(preset=preset, network=options.network), noisy, clean)
-            found.append({"picture": name, "preset": preset, "noisy": psnr(noisy, clean), **made})
+            found.append({"picture": name, "preset": preset, "noisy": psnr(noisy, clean), **peers, **made})
             print(f"  {name} {preset}: {made['psnr']:.2f} dB in {made['seconds']:.0f} s, {made['cpu']:.0f} CPU s", flush=True)
-    print(table(["picture", "preset", "noisy dB", "dB", "best of", "steps", "s", "CPU s", "peak MB"], [
+    print(table(["picture", "preset", "noisy dB", "dB", "best of", "steps", "s", "CPU s", "peak MB", "BM3D dB", "CPU s"], [
         [f["picture"], f["preset"], f"{f['noisy']:.2f}", f"{f['psnr']:.2f}", str(f["best"]), str(f["iterations"]), f"{f['seconds']:.0f}",
-         f"{f['cpu']:.0f}", f"{f['memory'] / 1e6:.0f}"] for f in found]) + "\n")
+         f"{f['cpu']:.0f}", f"{f['memory'] / 1e6:.0f}", f"{f['bm3d']:.2f}", f"{f['bm3d cpu']:.2f}"] for f in found]) + "\n")
     return found
 
 

@@ -142,7 +142,8 @@ class FrameFitter:
         if finish is not None:
             started = time.monotonic()
             filled = np.where(holes[..., None], _array(made.picture, 0, 1), _array(picture.cpu(), 0, 1))
-            made = replace(made, picture=_tensor(finish(filled, holes, rest)), seconds=made.seconds + time.monotonic() - started)
+            made = replace(made, picture=_tensor(finish(filled, holes, rest)), seconds=made.seconds + time.monotonic() - started,
+                           afterwards="finished by BM3D")
         progress(1, 1)
         return made, tuple(weights)
 

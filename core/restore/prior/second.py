@@ -28,4 +28,4 @@ def averaged(first: Fit, second: Fit) -> Fit:
     The hourglass rather smooths and zs_n2n rather leaves noise, so their errors are far apart and the mean is nearer than either.
     """
     return replace(first, picture=(first.picture + second.picture) / 2, seconds=first.seconds + second.seconds,
-                   memory=max(first.memory, second.memory), precision=first.precision, averaged=True)
+                   memory=max(first.memory, second.memory), afterwards="averaged with zs_n2n")

@@ -135,7 +135,7 @@ def test_it_fits_inside_inference_mode_as_comfyui_runs_nodes():
 # --- tasks
 
 
-@pytest.mark.parametrize("settings", [{"preset": "fast", "iterations": 180}, {"preset": "balanced", "iterations": 100}])
+@pytest.mark.parametrize("settings", [{"preset": "fast", "iterations": 120}, {"preset": "balanced", "iterations": 80}])
 def test_denoise_gains_six_decibels_on_a_smooth_scene(settings):
     clean = scene()
     dirty = noisy(clean)
@@ -147,10 +147,10 @@ def test_inpaint_fills_better_than_opencv_and_keeps_every_known_bit():
     clean = scene()
     lost = np.random.default_rng(5).random(clean.shape[:2]) < 0.5
     dirty = np.where(lost[..., None], 0, clean).astype(np.float32)
-    made = run(DeepImagePrior(task="inpaint", preset="fast", iterations=200, holes=Mask(lost[None].astype(np.float32))), dirty[None])[0]
+    made = run(DeepImagePrior(task="inpaint", preset="fast", iterations=30, holes=Mask(lost[None].astype(np.float32))), dirty[None])[0]
     assert np.array_equal(made[~lost], dirty[~lost])
     peer = cv2.inpaint((dirty * 255).astype(np.uint8), lost.astype(np.uint8), 3, cv2.INPAINT_TELEA).astype(np.float32) / 255
-    assert psnr(made, clean) > psnr(peer, clean) + 1
+    assert psnr(made, clean) > psnr(peer, clean) + 3
 
 
 def test_what_lies_under_the_mask_does_not_matter():
