@@ -51,8 +51,9 @@ def main(arguments: list[str]) -> dict[str, Any]:
     parser.add_argument("--picture", action="append", choices=PICTURES + OTHERS, help="default: the first three")
     parser.add_argument("--preset", action="append", choices=("fast", "balanced", "thorough"), help="default: fast and balanced")
     parser.add_argument("--network", choices=("auto", "hourglass", "deep_decoder"), default="auto",
-                        help="of the presets and inpaint parts; hourglass: the pure prior; default auto")
+                        help="of the presets, inpaint and enlarge parts; hourglass: the pure prior; default auto")
     parser.add_argument("--case", action="append", type=int, choices=range(len(CASES)), help="of the stop part; default: all ten")
+    parser.add_argument("--factor", action="append", type=int, choices=(2, 4), help="of the enlarge part; default: both")
     parser.add_argument("--size", type=int, help=f"side of the pictures, px; default {SIZE}, and {SIZE_OF_STOPS} for the stop part")
     parser.add_argument("--repeat", type=int, default=5, help="steps of which the median counts; default 5")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -220,7 +221,7 @@ def _enlarge(options: argparse.Namespace) -> list[dict[str, Any]]:
     found = []
     for name in options.picture or PICTURES:
         clean = picture(name, options.size or SIZE)
-        for factor in (2, 4):
+        for factor in options.factor or (2, 4):
             wanted = _tensor(clean)
             small = Target(wanted, factor=factor).shrunk(wanted)
             given = np.asarray(small[0].permute(1, 2, 0)).astype(np.float32)
@@ -230,7 +231,7 @@ def _enlarge(options: argparse.Namespace) -> list[dict[str, Any]]:
             peers = {way: psnr(np.clip(np.atleast_3d(made), 0, 1), clean) for way, made in ways.items()}
             peers["back-projection"] = psnr(_array(target.matched(target.enlarged(small))), clean)
             for preset in options.preset or ("fast",):
-                made = _run(DeepImagePrior(task=f"super_resolve_{factor}x", preset=preset), given, clean)
+                made = _run(DeepImagePrior(task=f"super_resolve_{factor}x", preset=preset, network=options.network), given, clean)
                 found.append({"picture": name, "factor": factor, "preset": preset, **peers, **made})
                 print(f"  {name} x{factor} {preset}: {made['psnr']:.2f} dB, Lanczos {peers['Lanczos']:.2f}", flush=True)
     ways = ("linear", "cubic", "Lanczos", "back-projection")

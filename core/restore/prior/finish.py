@@ -1,6 +1,7 @@
-"""Finishing a filled picture: BM3D and the pixels that are known take turns, while the filter grows gentle."""
+"""Finishing a filled or enlarged picture: BM3D and what is known take turns, while the filter grows gentle."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ AROUND = 48
 
 @dataclass(frozen=True)
 class Finish:
-    """How long a filled picture is finished.
+    """How long a picture is finished.
 
     Attributes:
         profile: of BM3D.
@@ -31,15 +32,32 @@ class Finish:
     profile: Profile
     rounds: int
 
-    def __call__(self, picture: Frame, missing: Any, progress: Progress) -> Frame:
-        """Finish what was filled; every other pixel keeps its bits.
+    def __call__(self, picture: Frame, agree: Callable[[Frame], Frame], progress: Progress) -> Frame:
+        """Finish a picture.
 
-        Source: Tirer and Giryes, "Image restoration by iterative denoising and backward projections", IEEE TIP 28(3), 2019, for holes
-        without noise. The falling strength is that of plug-and-play schemes.
+        Source: Tirer and Giryes, "Image restoration by iterative denoising and backward projections", IEEE TIP 28(3), 2019, for what
+        is known without noise. The falling strength is that of plug-and-play schemes.
+
+        Args:
+            picture: ``[H,W,C]``, C = 1 or 3, 0..1: a first guess.
+            agree: gives the picture nearest to one ``[H,W,C]`` that agrees with what is known.
+            progress: told of rounds.
+
+        Returns:
+            ``[H,W,C]`` float32, as `agree` gave it last.
+        """
+        made = as_float32(picture)
+        for number, sigma in enumerate(np.geomspace(STRONGEST, GENTLEST, self.rounds)):
+            turn = part(progress, number, self.rounds)
+            made = agree(denoise_frame(made[None], 0, Noise(float(sigma)), self.profile, progress=turn))
+        return made
+
+    def filled(self, picture: Frame, missing: Any, progress: Progress) -> Frame:
+        """Finish what was filled; every other pixel keeps its bits.
 
         Args:
             picture: ``[H,W,C]``, C = 1 or 3, 0..1, its holes filled with a first guess.
-            missing: ``[H,W]`` bool, the holes.
+            missing: ``[H,W]`` bool, the holes; at least one pixel.
             progress: told of rounds.
 
         Returns:
@@ -47,11 +65,8 @@ class Finish:
         """
         made: Frame = as_float32(picture).copy()
         rows, columns = (_span(missing.any(axis=axis)) for axis in (1, 0))
-        part_of, holes = made[rows, columns], missing[rows, columns, None]
-        for number, sigma in enumerate(np.geomspace(STRONGEST, GENTLEST, self.rounds)):
-            turn = part(progress, number, self.rounds)
-            cleaned = denoise_frame(contiguous(part_of)[None], 0, Noise(float(sigma)), self.profile, progress=turn)
-            np.copyto(part_of, np.clip(cleaned, 0, 1), where=holes)
+        known, holes = contiguous(made[rows, columns]), missing[rows, columns, None]
+        made[rows, columns] = self(known, lambda cleaned: np.where(holes, np.clip(cleaned, 0, 1), known), progress)
         return made
 
 

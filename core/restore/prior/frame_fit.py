@@ -141,8 +141,12 @@ class FrameFitter:
             made = averaged(made, other)
         if finish is not None:
             started = time.monotonic()
-            filled = np.where(holes[..., None], _array(made.picture, 0, 1), _array(picture.cpu(), 0, 1))
-            made = replace(made, picture=_tensor(finish(filled, holes, rest)), seconds=made.seconds + time.monotonic() - started,
+            drawn = _array(made.picture, 0, 1)
+            if holes is None:
+                drawn = finish(drawn, lambda cleaned: _array(target.matched(_tensor(cleaned).to(device)).cpu(), 0, 1), rest)
+            else:
+                drawn = finish.filled(np.where(holes[..., None], drawn, _array(picture.cpu(), 0, 1)), holes, rest)
+            made = replace(made, picture=_tensor(drawn), seconds=made.seconds + time.monotonic() - started,
                            afterwards="finished by BM3D")
         progress(1, 1)
         return made, tuple(weights)

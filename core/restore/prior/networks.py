@@ -61,7 +61,7 @@ class Hourglass(nn.Module):
             drawn = interpolate(drawn, scale_factor=2, mode="bilinear", align_corners=False)
             if drawn.requires_grad:
                 # Joining gives back a strided gradient, for which torch's way back through the enlargement is eight times slower.
-                drawn.register_hook(_packed)
+                drawn.register_hook(_packed)  # type: ignore[no-untyped-call,unused-ignore]
             if self.skips is not None:
                 drawn = torch.cat((drawn, self.skips[i](found[i])), 1)
             drawn = self.up[i](drawn)

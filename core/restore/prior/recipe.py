@@ -42,7 +42,7 @@ class Recipe:
         plan: how the fit is run.
         jitter: of the noise that the picture is drawn from.
         second: another network, whose picture is averaged with this one's where the noise is white.
-        finish: what comes after the fit where holes are filled.
+        finish: what comes after the fit where holes are filled or the picture is enlarged.
     """
 
     network: Architecture
@@ -96,7 +96,7 @@ def recipe(
         task: what is wanted.
         preset: how much time may be spent.
         network: ``auto`` takes zs_n2n for a fast denoise, and the hourglass for everything else: averaged with zs_n2n for a longer
-            denoise, finished with BM3D for inpaint. Any other is that network alone.
+            denoise, finished with BM3D where holes are filled or the picture is enlarged. Any other is that network alone.
         iterations: 0 for the preset's.
         plan: its window, patience and time limit are kept.
         even: whether errors count squared, and alike in brightness and colour; zs_n2n knows no other way, so otherwise it is left out.
@@ -106,7 +106,7 @@ def recipe(
     if task == "denoise" and preset == "fast":
         return _alone(task, preset, "zs_n2n", iterations, plan)
     made = _alone(task, preset, "hourglass", iterations, plan)
-    if task == "inpaint":
+    if task == "inpaint" or task in FACTORS:
         return replace(made, finish=_FINISHES[preset])
     if task == "denoise" and even:
         return replace(made, second=_alone(task, "balanced" if preset == "thorough" else "fast", "zs_n2n", iterations, plan))

@@ -22,6 +22,7 @@ from talkies.core.restore.prior.fit import Fit, fit
 from talkies.core.restore.prior.outcome import report
 from talkies.core.restore.prior.runtime import Runtime
 from talkies.core.restore.prior.second import averaged, is_white
+from talkies.core.restore.prior.target import Target
 
 BRIEF = Finish(FAST, 6)
 
@@ -44,7 +45,7 @@ def test_a_filled_picture_gets_nearer_and_what_is_known_keeps_its_bits():
     lost = np.random.default_rng(0).random(clean.shape[:2]) < 0.5
     rough = roughly_filled(clean, lost)
     before = rough.copy()
-    made = BRIEF(rough, lost, silent)
+    made = BRIEF.filled(rough, lost, silent)
     assert np.array_equal(made[~lost], clean[~lost]) and np.array_equal(rough, before)
     assert psnr(made, clean) > psnr(rough, clean) + 6
 
@@ -53,7 +54,7 @@ def test_more_rounds_of_falling_strength_beat_one():
     clean = stripes()
     lost = np.random.default_rng(0).random(clean.shape[:2]) < 0.5
     rough = roughly_filled(clean, lost)
-    few, many = (psnr(Finish(FAST, rounds)(rough, lost, silent), clean) for rounds in (1, 6))
+    few, many = (psnr(Finish(FAST, rounds).filled(rough, lost, silent), clean) for rounds in (1, 6))
     assert many > few + 1
 
 
@@ -63,11 +64,11 @@ def test_only_what_surrounds_the_holes_is_looked_at_and_values_stay_in_range():
     lost[10:14, 20:24] = True
     other = clean.copy()
     other[:, 24 + AROUND :] = 0
-    made, again = (BRIEF(roughly_filled(c, lost), lost, silent) for c in (clean, other))
+    made, again = (BRIEF.filled(roughly_filled(c, lost), lost, silent) for c in (clean, other))
     assert np.array_equal(made[lost], again[lost]) and made[lost].min() >= 0 and made[lost].max() <= 1
     near = clean.copy()
     near[:, 26:40] = 0
-    assert not np.array_equal(BRIEF(roughly_filled(near, lost), lost, silent)[lost], made[lost])
+    assert not np.array_equal(BRIEF.filled(roughly_filled(near, lost), lost, silent)[lost], made[lost])
 
 
 def test_a_cancel_passes_through_between_the_rounds():
@@ -75,7 +76,23 @@ def test_a_cancel_passes_through_between_the_rounds():
         raise CancelledError
 
     with pytest.raises(CancelledError):
-        BRIEF(stripes(16, 16), np.eye(16, dtype=bool), cancel)
+        BRIEF.filled(stripes(16, 16), np.eye(16, dtype=bool), cancel)
+
+
+def test_an_enlarged_picture_is_finished_and_still_shrinks_to_the_small_one(factor=2):
+    clean = stripes()
+    wanted = torch.tensor(clean).permute(2, 0, 1)[None]
+    small = Target(wanted, factor=factor).shrunk(wanted)
+    given = small[0].permute(1, 2, 0).contiguous().numpy()
+    made, fits = {}, []
+    for network in ("auto", "hourglass"):
+        op = DeepImagePrior(task=f"super_resolve_{factor}x", preset="fast", network=network, iterations=10,
+                            runtime=Runtime(finished=lambda index, fit: fits.append(fit)))
+        made[network] = run(op, given[None])[0]
+        again = Target(wanted, factor=factor).shrunk(torch.tensor(made[network]).permute(2, 0, 1)[None])
+        assert float((again - small).abs().max()) < 0.02
+    assert [fit.afterwards for fit in fits] == ["finished by BM3D", ""]
+    assert psnr(made["auto"], clean) > psnr(made["hourglass"], clean) + 0.3
 
 
 @pytest.mark.parametrize("channels", [1, 3])
