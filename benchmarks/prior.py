@@ -13,11 +13,13 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from skimage.restoration import inpaint_biharmonic
 
 from talkies.core.arrays import from_uint8, to_image, to_uint8
 from talkies.core.masked import Mask
 from talkies.core.measure.image import psnr
 from talkies.core.progress import silent
+from talkies.core.restore.bm3d.operation import BM3D
 from talkies.core.restore.prior.deep_image_prior import DeepImagePrior
 from talkies.core.restore.prior.fit import PATIENT_FROM, Fit, Plan, fit
 from talkies.core.restore.prior.problems import Problem
@@ -31,6 +33,10 @@ from .prior_published import WideUNet
 from .timing import Way, machine, side_by_side, table
 
 PICTURES = ("astronaut", "camera", "coffee")
+OTHERS = ("chelsea", "rocket", "immunohistochemistry", "moon", "brick", "grass", "retina", "coins")
+"""Photographs that nothing was tuned on."""
+RADII = (1, 1.5, 2, 3, 5)
+"""Of OpenCV's inpainting; the best for the very picture counts."""
 PARTS = ("speed", "presets", "stop", "inpaint", "enlarge")
 SIZE, SIZE_OF_STOPS = 256, 128
 """Sides of the pictures, px. The stops are ten long runs, so theirs are smaller."""
@@ -42,9 +48,12 @@ def main(arguments: list[str]) -> dict[str, Any]:
     """Print the tables of the chosen parts, and give their figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks prior", description=__doc__)
     parser.add_argument("--part", action="append", choices=PARTS, help="what to measure; default: all, which takes most of an hour")
-    parser.add_argument("--picture", action="append", choices=PICTURES, help="default: all three")
+    parser.add_argument("--picture", action="append", choices=PICTURES + OTHERS, help="default: the first three")
     parser.add_argument("--preset", action="append", choices=("fast", "balanced", "thorough"), help="default: fast and balanced")
+    parser.add_argument("--network", choices=("auto", "hourglass", "deep_decoder"), default="auto",
+                        help="of the presets, inpaint and enlarge parts; hourglass: the pure prior; default auto")
     parser.add_argument("--case", action="append", type=int, choices=range(len(CASES)), help="of the stop part; default: all ten")
+    parser.add_argument("--factor", action="append", type=int, choices=(2, 4), help="of the enlarge part; default: both")
     parser.add_argument("--size", type=int, help=f"side of the pictures, px; default {SIZE}, and {SIZE_OF_STOPS} for the stop part")
     parser.add_argument("--repeat", type=int, default=5, help="steps of which the median counts; default 5")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -98,17 +107,23 @@ def _published_step(noisy: torch.Tensor) -> _step:
 
 
 def _presets(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Denoise white noise of sigma 25 by each preset."""
+    """Denoise white noise of sigma 25 by each preset, beside BM3D."""
     found = []
     for name in options.picture or PICTURES:
         clean = picture(name, options.size or SIZE)
         noisy = gaussian(clean, np.random.default_rng(1234), 25).astype(np.float32)
+        peer = BM3D(sigma=25)
+        peer(noisy[None])  # compiled and planned
+        cpu = time.process_time()
+        filtered = psnr(peer(noisy[None])[0], clean)
+        peers = {"bm3d": filtered, "bm3d cpu": time.process_time() - cpu}
         for preset in options.preset or ("fast", "balanced"):
-            made = _run(DeepImagePrior(preset=preset), noisy, clean)
-            found.append({"picture": name, "preset": preset, "noisy": psnr(noisy, clean), **made})
-    print(table(["picture", "preset", "noisy dB", "dB", "best of", "steps", "s", "CPU s", "peak MB"], [
+            made = _run(DeepImagePrior(preset=preset, network=options.network), noisy, clean)
+            found.append({"picture": name, "preset": preset, "noisy": psnr(noisy, clean), **peers, **made})
+            print(f"  {name} {preset}: {made['psnr']:.2f} dB in {made['seconds']:.0f} s, {made['cpu']:.0f} CPU s", flush=True)
+    print(table(["picture", "preset", "noisy dB", "dB", "best of", "steps", "s", "CPU s", "peak MB", "BM3D dB", "CPU s"], [
         [f["picture"], f["preset"], f"{f['noisy']:.2f}", f"{f['psnr']:.2f}", str(f["best"]), str(f["iterations"]), f"{f['seconds']:.0f}",
-         f"{f['cpu']:.0f}", f"{f['memory'] / 1e6:.0f}"] for f in found]) + "\n")
+         f"{f['cpu']:.0f}", f"{f['memory'] / 1e6:.0f}", f"{f['bm3d']:.2f}", f"{f['bm3d cpu']:.2f}"] for f in found]) + "\n")
     return found
 
 
@@ -179,7 +194,7 @@ class _Stops:
 
 
 def _inpaint(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Fill half of the pixels, lost at random, beside OpenCV's two ways."""
+    """Fill half of the pixels, lost at random, beside OpenCV's two ways and scikit-image's."""
     found = []
     for name in options.picture or PICTURES:
         clean = picture(name, options.size or SIZE)
@@ -187,12 +202,16 @@ def _inpaint(options: argparse.Namespace) -> list[dict[str, Any]]:
         holed = np.where(lost[..., None], 0, clean).astype(np.float32)
         peers = {}
         for way, flag in (("telea", cv2.INPAINT_TELEA), ("navier-stokes", cv2.INPAINT_NS)):
-            peers[way] = psnr(from_uint8(np.atleast_3d(cv2.inpaint(to_uint8(holed), lost.astype(np.uint8), 3, flag))), clean)
+            peers[way] = max(psnr(from_uint8(np.atleast_3d(cv2.inpaint(to_uint8(holed), lost.astype(np.uint8), radius, flag))), clean)
+                             for radius in RADII)
+        peers["biharmonic"] = psnr(np.clip(inpaint_biharmonic(holed, lost, channel_axis=-1), 0, 1), clean)
         for preset in options.preset or ("fast", "balanced"):
-            operation = DeepImagePrior(task="inpaint", preset=preset, holes=Mask(lost[None].astype(np.float32)))
+            operation = DeepImagePrior(task="inpaint", preset=preset, network=options.network, holes=Mask(lost[None].astype(np.float32)))
             found.append({"picture": name, "preset": preset, **peers, **_run(operation, holed, clean)})
-    print(table(["half the pixels lost", "preset", "Telea dB", "Navier-Stokes dB", "talkies dB", "more than the better", "s", "CPU s"], [
-        [f["picture"], f["preset"], f"{f['telea']:.2f}", f"{f['navier-stokes']:.2f}", f"{f['psnr']:.2f}",
+            print(f"  {name} {preset}: {found[-1]['psnr']:.2f} dB, OpenCV {max(peers['telea'], peers['navier-stokes']):.2f}", flush=True)
+    heads = ["half lost", "preset", "Telea dB", "Navier-Stokes dB", "biharmonic dB", "talkies dB", "more than OpenCV", "s", "CPU s"]
+    print("\n" + table(heads, [
+        [f["picture"], f["preset"], f"{f['telea']:.2f}", f"{f['navier-stokes']:.2f}", f"{f['biharmonic']:.2f}", f"{f['psnr']:.2f}",
          f"{f['psnr'] - max(f['telea'], f['navier-stokes']):+.2f}", f"{f['seconds']:.0f}", f"{f['cpu']:.0f}"] for f in found]) + "\n")
     return found
 
@@ -202,7 +221,7 @@ def _enlarge(options: argparse.Namespace) -> list[dict[str, Any]]:
     found = []
     for name in options.picture or PICTURES:
         clean = picture(name, options.size or SIZE)
-        for factor in (2, 4):
+        for factor in options.factor or (2, 4):
             wanted = _tensor(clean)
             small = Target(wanted, factor=factor).shrunk(wanted)
             given = np.asarray(small[0].permute(1, 2, 0)).astype(np.float32)
@@ -212,7 +231,7 @@ def _enlarge(options: argparse.Namespace) -> list[dict[str, Any]]:
             peers = {way: psnr(np.clip(np.atleast_3d(made), 0, 1), clean) for way, made in ways.items()}
             peers["back-projection"] = psnr(_array(target.matched(target.enlarged(small))), clean)
             for preset in options.preset or ("fast",):
-                made = _run(DeepImagePrior(task=f"super_resolve_{factor}x", preset=preset), given, clean)
+                made = _run(DeepImagePrior(task=f"super_resolve_{factor}x", preset=preset, network=options.network), given, clean)
                 found.append({"picture": name, "factor": factor, "preset": preset, **peers, **made})
                 print(f"  {name} x{factor} {preset}: {made['psnr']:.2f} dB, Lanczos {peers['Lanczos']:.2f}", flush=True)
     ways = ("linear", "cubic", "Lanczos", "back-projection")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from ...arrays import Frame, Frames, contiguous
 from .fit import Weights
 
-TileWeights = tuple[Weights | None, ...]
-"""The weights of every tile of a frame; None for a tile that needed no fit."""
+TileWeights = tuple[tuple[Weights, ...] | None, ...]
+"""The weights of every network of every tile of a frame; None for a tile that needed no fit."""
 
 
 @dataclass(frozen=True)

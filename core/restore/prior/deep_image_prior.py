@@ -42,7 +42,8 @@ class DeepImagePrior(Operation):
     preset: Literal["fast", "balanced", "thorough"] = setting(
         "balanced", "fast: under a minute; denoise by zs_n2n. balanced: minutes on a CPU. thorough: a wider network, and longer.")
     network: Literal["auto", "hourglass", "deep_decoder", "zs_n2n"] = setting(
-        "auto", "hourglass: the classic, for every task. deep_decoder: smoother. zs_n2n: quick, for noise without a pattern.")
+        "auto", "auto: the hourglass; inpaint and super_resolve are finished by BM3D, a longer denoise is averaged with zs_n2n. "
+        "hourglass: the classic prior alone, for every task. deep_decoder: smoother. zs_n2n: quick, for noise without a pattern.")
     iterations: int = setting(0, "The most steps a frame. 0: as the preset has it.", low=0, high=100000, step=50)
     time_limit: float = setting(
         0.0, "The most time a frame may take. 0: none. With a limit the result depends on how fast the machine is.",
@@ -100,7 +101,8 @@ class DeepImagePrior(Operation):
     def recipe(self) -> Recipe:
         """Give the network and how it is fitted."""
         plan = Plan(1, 0.0, window=self.window, patience=self.patience, seconds=self.time_limit)
-        return recipe(self.task, self.preset, self.network, self.iterations, plan)
+        even = self.loss == "squared" and self.luma == self.chroma
+        return recipe(self.task, self.preset, self.network, self.iterations, plan, even)
 
     def to_json(self) -> dict[str, Any]:
         """Give every setting, and the holes where there are any."""

@@ -76,6 +76,7 @@ class Fit:
         memory: peak beyond what was there before, bytes; NaN where it cannot be told.
         precision: what it ended in, e.g. ``float32``.
         fell_back: whether half precision gave NaN, so that float32 took over.
+        afterwards: what was done to the picture after the fit, for people; empty for nothing.
     """
 
     picture: torch.Tensor
@@ -89,6 +90,7 @@ class Fit:
     memory: float
     precision: str
     fell_back: bool
+    afterwards: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """One frame, tile by tile: from an array to a fitted picture and back."""
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,11 +13,15 @@ from ...operation import resized
 from ...progress import Progress, part
 from ...settings import SettingError
 from .chain import TileWeights
-from .fit import Fit, FitError, Moment, Watch, fit
+from .fit import Fit, FitError, Moment, Watch, Weights, fit
 from .recipe import WARM_SHARE, Recipe
 from .runtime import Precision, Runtime, half_precision
+from .second import averaged, is_white
 from .target import Loss, Target
 from .tiles import Mosaic, Tile, tiles
+
+_FIRST = 0.85
+"""Share of a tile's time that its first network takes, where something comes after it."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +92,9 @@ class FrameFitter:
             if holes is not None and holes.all():
                 raise SettingError(f"DeepImagePrior: in frame {index} {_where(tile, len(cover))} is to be filled, so there is nothing to "
                                    f"fill it from. {'Make the mask smaller' if len(cover) == 1 else 'Choose a larger tile'}.")
-            made = self._fit(tile, frame, holes, (index, number), start, (low, high), so_far, steps)
+            made, found = self._fit(tile, frame, holes, (index, number), start, (low, high), so_far, steps)
             mosaic.lay(tile, _array(made.picture, low, high))
-            weights.append(made.weights)
+            weights.append(found)
             if self.runtime.finished:
                 self.runtime.finished(index, made)
         picture = mosaic.picture()
@@ -99,28 +104,52 @@ class FrameFitter:
         return as_float32(picture), tuple(weights)
 
     def _fit(
-        self, tile: Tile, frame: Frame, holes: Any, place: tuple[int, int], start: Any, span: tuple[float, float], so_far: Frame | None,
-        progress: Progress,
-    ) -> Fit:
+        self, tile: Tile, frame: Frame, holes: Any, place: tuple[int, int], start: tuple[Weights, ...] | None, span: tuple[float, float],
+        so_far: Frame | None, progress: Progress,
+    ) -> tuple[Fit, tuple[Weights, ...]]:
+        """Fit the networks of the recipe to one tile, and finish what was filled."""
         device = self.runtime.device()
-        recipe = self.recipe
-        if start is not None:
-            fewer = max(2 * recipe.plan.every, round(recipe.plan.iterations * WARM_SHARE))
-            recipe = replace(recipe, plan=replace(recipe.plan, iterations=min(fewer, recipe.plan.iterations)))
         # A tensor made in inference mode could not be fitted to.
         with torch.inference_mode(False):
             picture = ((_tensor(tile.of(frame)) - span[0]) / (span[1] - span[0])).to(device)
             known = None if holes is None else _tensor((~holes).astype(np.float32)[..., None]).to(device)
             target = Target(picture, known, self.factor, self.luma, self.chroma, self.loss)
-            problem = recipe.problem(target, self.seed, place, device)
-        if start is not None:
-            problem.network.load_state_dict(start)
-        try:
-            watch = self._watch(tile, place[0], so_far, span)
-            return fit(problem, recipe.plan, device, progress, half_precision(self.precision, device), watch)
-        except (torch.cuda.OutOfMemoryError, MemoryError) as error:
-            raise FitError(f"DeepImagePrior: memory ran out with a tile of {picture.shape[3]}x{picture.shape[2]} px; set tile to "
-                           f"{max(64, self.tile * self.factor // 2)}.") from error
+        watch = self._watch(tile, place[0], so_far, span)
+
+        def fitted(recipe: Recipe, before: Weights | None, progress: Progress) -> Fit:
+            if before is not None:
+                fewer = max(2 * recipe.plan.every, round(recipe.plan.iterations * WARM_SHARE))
+                recipe = replace(recipe, plan=replace(recipe.plan, iterations=min(fewer, recipe.plan.iterations)))
+            with torch.inference_mode(False):
+                problem = recipe.problem(target, self.seed, place, device)
+            if before is not None:
+                problem.network.load_state_dict(before)
+            try:
+                return fit(problem, recipe.plan, device, progress, half_precision(self.precision, device), watch)
+            except (torch.cuda.OutOfMemoryError, MemoryError) as error:
+                raise FitError(f"DeepImagePrior: memory ran out with a tile of {picture.shape[3]}x{picture.shape[2]} px; set tile to "
+                               f"{max(64, self.tile * self.factor // 2)}.") from error
+
+        second, finish = self.recipe.second, self.recipe.finish
+        alone = second is None and finish is None
+        made = fitted(self.recipe, start[0] if start else None, progress if alone else _share(progress, 0, _FIRST))
+        weights, rest = [made.weights], _share(progress, _FIRST, 1)
+        if second is not None and made.ended != "time" and is_white(picture.cpu() - made.picture):
+            left = second.plan.seconds and max(second.plan.seconds - made.seconds, 1e-3)
+            other = fitted(replace(second, plan=replace(second.plan, seconds=left)), start[1] if start and start[1:] else None, rest)
+            weights.append(other.weights)
+            made = averaged(made, other)
+        if finish is not None:
+            started = time.monotonic()
+            drawn = _array(made.picture, 0, 1)
+            if holes is None:
+                drawn = finish(drawn, lambda cleaned: _array(target.matched(_tensor(cleaned).to(device)).cpu(), 0, 1), rest)
+            else:
+                drawn = finish.filled(np.where(holes[..., None], drawn, _array(picture.cpu(), 0, 1)), holes, rest)
+            made = replace(made, picture=_tensor(drawn), seconds=made.seconds + time.monotonic() - started,
+                           afterwards="finished by BM3D")
+        progress(1, 1)
+        return made, tuple(weights)
 
     def _watch(self, tile: Tile, index: int, so_far: Frame | None, span: tuple[float, float]) -> Watch | None:
         preview, running, f = self.runtime.preview, self.runtime.running, self.factor
@@ -141,6 +170,15 @@ class FrameFitter:
         height, width = (side * self.factor for side in frame.shape[:2])
         planes = [resized(as_float32(frame[..., c]), height, width) for c in range(frame.shape[2])]
         return np.stack(planes, -1)
+
+
+def _share(progress: Progress, start: float, stop: float) -> Progress:
+    """Give a progress for the part of a job from `start` to `stop`, of 1, in thousandths."""
+
+    def report(done: int, total: int) -> None:
+        progress(round(1000 * (start + (stop - start) * done / max(total, 1))), 1000)
+
+    return report
 
 
 def _where(tile: Tile, count: int) -> str:

@@ -40,6 +40,9 @@ def report(fits: Sequence[tuple[int, Fit]]) -> Report:
         "peak memory (MB)": "not known here" if math.isnan(memory) else round(memory / 1e6, 1),
         "precision": last.precision,
     }
+    helped = [f.afterwards for f in made if f.afterwards]
+    if helped:
+        figures["afterwards"] = f"{len(helped)} of {len(made)} fits {helped[-1]}"
     fallen = sum(f.fell_back for f in made)
     if fallen:
         figures["fell back to float32"] = f"{fallen} of {len(made)} fits, in which half precision gave NaN"

@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import nn
 from torch.nn.functional import pad
 
+from ..bm3d.profile import FAST, QUALITY
+from .finish import Finish
 from .fit import Plan
 from .networks import Architecture, DeepDecoder, Hourglass, TwoLayers
 from .problems import SMALLEST, Drawing, Pairing, Problem
@@ -39,12 +41,16 @@ class Recipe:
         widths: channels of the hourglass's levels, the finest first; of the others the first alone counts.
         plan: how the fit is run.
         jitter: of the noise that the picture is drawn from.
+        second: another network, whose picture is averaged with this one's where the noise is white.
+        finish: what comes after the fit where holes are filled or the picture is enlarged.
     """
 
     network: Architecture
     widths: tuple[int, ...]
     plan: Plan
     jitter: float
+    second: Recipe | None = None
+    finish: Finish | None = None
 
     def problem(self, target: Target, seed: int, place: tuple[int, ...], device: torch.device) -> Problem:
         """Make the network and put it to the target.
@@ -81,19 +87,33 @@ class Recipe:
 
 
 def recipe(
-    task: Task, preset: Preset, network: Literal["auto", "hourglass", "deep_decoder", "zs_n2n"], iterations: int, plan: Plan
+    task: Task, preset: Preset, network: Literal["auto", "hourglass", "deep_decoder", "zs_n2n"], iterations: int, plan: Plan,
+    even: bool = True,
 ) -> Recipe:
     """Choose a recipe.
 
     Args:
         task: what is wanted.
         preset: how much time may be spent.
-        network: ``auto`` takes zs_n2n for a fast denoise, and the hourglass for everything else.
+        network: ``auto`` takes zs_n2n for a fast denoise, and the hourglass for everything else: averaged with zs_n2n for a longer
+            denoise, finished with BM3D where holes are filled or the picture is enlarged. Any other is that network alone.
         iterations: 0 for the preset's.
         plan: its window, patience and time limit are kept.
+        even: whether errors count squared, and alike in brightness and colour; zs_n2n knows no other way, so otherwise it is left out.
     """
-    if network == "auto":
-        network = "zs_n2n" if (task, preset) == ("denoise", "fast") else "hourglass"
+    if network != "auto":
+        return _alone(task, preset, network, iterations, plan)
+    if task == "denoise" and preset == "fast":
+        return _alone(task, preset, "zs_n2n", iterations, plan)
+    made = _alone(task, preset, "hourglass", iterations, plan)
+    if task == "inpaint" or task in FACTORS:
+        return replace(made, finish=_FINISHES[preset])
+    if task == "denoise" and even:
+        return replace(made, second=_alone(task, "balanced" if preset == "thorough" else "fast", "zs_n2n", iterations, plan))
+    return made
+
+
+def _alone(task: Task, preset: Preset, network: Architecture, iterations: int, plan: Plan) -> Recipe:
     count, widths = _SIZES[network][preset]
     pairs = network == "zs_n2n"
     made = Plan(iterations or count, _RATE[network], pairs, plan.window, plan.patience, plan.seconds, 50 if pairs else 10)
@@ -110,6 +130,8 @@ _SIZES: dict[Architecture, dict[Preset, tuple[int, tuple[int, ...]]]] = {
     "zs_n2n": {"fast": (1200, (48,)), "balanced": (2400, (48,)), "thorough": (4000, (64,))},
 }
 """Iterations and widths."""
+
+_FINISHES: dict[Preset, Finish] = {"fast": Finish(FAST, 30), "balanced": Finish(QUALITY, 40), "thorough": Finish(QUALITY, 80)}
 
 
 def seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:

@@ -135,7 +135,7 @@ def test_it_fits_inside_inference_mode_as_comfyui_runs_nodes():
 # --- tasks
 
 
-@pytest.mark.parametrize("settings", [{"preset": "fast", "iterations": 180}, {"preset": "balanced", "iterations": 100}])
+@pytest.mark.parametrize("settings", [{"preset": "fast", "iterations": 120}, {"preset": "balanced", "iterations": 60}])
 def test_denoise_gains_six_decibels_on_a_smooth_scene(settings):
     clean = scene()
     dirty = noisy(clean)
@@ -147,10 +147,10 @@ def test_inpaint_fills_better_than_opencv_and_keeps_every_known_bit():
     clean = scene()
     lost = np.random.default_rng(5).random(clean.shape[:2]) < 0.5
     dirty = np.where(lost[..., None], 0, clean).astype(np.float32)
-    made = run(DeepImagePrior(task="inpaint", preset="fast", iterations=200, holes=Mask(lost[None].astype(np.float32))), dirty[None])[0]
+    made = run(DeepImagePrior(task="inpaint", preset="fast", iterations=30, holes=Mask(lost[None].astype(np.float32))), dirty[None])[0]
     assert np.array_equal(made[~lost], dirty[~lost])
     peer = cv2.inpaint((dirty * 255).astype(np.uint8), lost.astype(np.uint8), 3, cv2.INPAINT_TELEA).astype(np.float32) / 255
-    assert psnr(made, clean) > psnr(peer, clean) + 1
+    assert psnr(made, clean) > psnr(peer, clean) + 3
 
 
 def test_what_lies_under_the_mask_does_not_matter():
@@ -191,7 +191,7 @@ def test_holes_survive_json():
     assert DeepImagePrior.from_json({k: v for k, v in op.to_json().items() if k != "op"}) == op
 
 
-@pytest.mark.parametrize(("factor", "iterations", "beyond_lanczos"), [(2, 140, 0.2), (4, 40, -1.5)])
+@pytest.mark.parametrize(("factor", "iterations", "beyond_lanczos"), [(2, 40, 0.2), (4, 20, -1.5)])
 def test_super_resolution_shrinks_to_the_small_picture_and_shows_more_than_lanczos(factor, iterations, beyond_lanczos):
     clean = scene()
     wanted = to_image(clean).permute(2, 0, 1)[None]
@@ -228,7 +228,7 @@ def test_the_absolute_loss_takes_salt_and_pepper_out():
     dirty = clean.copy()
     lost = np.random.default_rng(2).random(clean.shape[:2])
     dirty[lost < 0.05], dirty[lost > 0.95] = 0, 1
-    settings = dict(preset="fast", network="hourglass", iterations=80)
+    settings = dict(preset="fast", network="hourglass", iterations=50)
     squared, absolute = (psnr(run(DeepImagePrior(**settings, loss=loss), dirty[None])[0], clean) for loss in ("squared", "absolute"))
     assert absolute > squared + 1
 
@@ -254,7 +254,7 @@ def test_nan_is_refused_by_name():
 
 def test_tiles_leave_no_seam_and_cover_all():
     clean = np.ascontiguousarray(scene(96)[:48])
-    made = run(DeepImagePrior(preset="fast", network="hourglass", iterations=80, tile=64, overlap=32), clean[None])[0]
+    made = run(DeepImagePrior(preset="fast", network="hourglass", iterations=50, tile=64, overlap=32), clean[None])[0]
     off = np.abs(made - clean).mean((0, 2))
     assert np.isfinite(made).all() and off.max() < 6 * np.median(off) + 0.02
 
