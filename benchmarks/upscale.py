@@ -73,7 +73,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     tiles = overheads()
     memory = {} if options.no_memory else memories(options)
     clips = clip_memories(options) if options.clips else {}
-    reuse = reuse_gain(options.video, options.repeat) if options.video else {}
+    reuse = reuse_gain(options.video, options.frames, options.repeat) if options.video else {}
     return {"machine": machine(), "crop": options.crop, "speed": speed, "tiles": tiles, "memory": memory, "clips": clips, "reuse": reuse}
 
 
@@ -241,15 +241,15 @@ def clip_memories(options: argparse.Namespace) -> dict[int, float]:
 # --- reuse ---------------------------------------------------------------------------------------------------------------
 
 
-def reuse_gain(video: Path, repeat: int) -> dict[str, float]:
+def reuse_gain(video: Path, frames: int, repeat: int) -> dict[str, float]:
     """Tell what the reuse of unchanged tiles saves on the first frames of a video, and on the same frames shown twice each."""
-    clip = _pictures(video, 8)
+    clip = _pictures(video, frames)
     still = np.repeat(clip[:1], len(clip), 0)
     ways, figures = {}, {}
-    for label, frames in (("as it is", clip), ("held frame", still)):
+    for label, shown in (("as it is", clip), ("held frame", still)):
         for reuse in (False, True):
             operation = SuperResolve(reuse=reuse, upscaler=Upscaler(described("animevideov3")))
-            ways[f"{label}, reuse {'on' if reuse else 'off'}"] = Way(lambda o=operation, f=frames: o(f), len(frames))
+            ways[f"{label}, reuse {'on' if reuse else 'off'}"] = Way(lambda o=operation, f=shown: o(f), len(shown))
     timed = side_by_side(ways, max(1, repeat // 2))
     for label in ("as it is", "held frame"):
         figures[label] = timed[f"{label}, reuse off"].wall_ms / timed[f"{label}, reuse on"].wall_ms
@@ -271,7 +271,7 @@ def main(arguments: list[str]) -> dict[str, Any]:
 
 def _parsed(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.upscale", description=__doc__)
-    parser.add_argument("--frames", type=int, default=8, help="frames a clip, for the memory; default 8")
+    parser.add_argument("--frames", type=int, default=8, help="frames a clip, for memory and reuse; default 8")
     parser.add_argument("--size", type=lambda t: tuple(int(n) for n in t.split("x")), default=(640, 360), metavar="WxH",
                         help="default 640x360")
     parser.add_argument("--repeat", type=int, default=5, help="calls of which the median counts; default 5")
