@@ -49,7 +49,7 @@ def options_from(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=3, help="calls of ours and of non-local means of which the fastest counts; default 3")
     parser.add_argument("--no-package", action="store_true", help="leave out the bm3d package")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--peak", type=int, metavar="FRAMES", help=argparse.SUPPRESS)
+    parser.add_argument("--peak", nargs=3, metavar=("FRAMES", "PROFILE", "RADIUS"), help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 
@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> dict[str, Any]:
     """Print the tables, and give their figures."""
     options = options_from(arguments)
     if options.peak:
-        peak = {"beyond_clip_bytes": bm3d_video.peak(options.peak)}
+        peak = {"beyond_clip_bytes": bm3d_video.peak(int(options.peak[0]), options.peak[1], int(options.peak[2]))}
         print(json.dumps(peak))
         return peak
     print(f"BM3D, white noise (seed 0), not clipped; the fastest of {options.repeat}, the package once\n{machine()}\n")

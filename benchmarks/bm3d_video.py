@@ -102,17 +102,19 @@ def along_the_motion(clip: Clip, right: int, down: int) -> float:
 
 
 def memory() -> dict[str, Any]:
-    """Print the peak memory of clips of 2 and 20 frames of 1080p, each in a process of its own; give it."""
-    figures = {f"{frames} frames": in_new_process(["bm3d", "--peak", str(frames)])["beyond_clip_bytes"] for frames in (2, 20)}
-    rows = [[f"1080p RGB, fast, radius 0, {name}", f"{size / 2**20:.0f}"] for name, size in figures.items()]
+    """Print the peak memory of clips of few and of more frames of 1080p, each in a process of its own; give it."""
+    figures = {f"{profile}, radius {radius}, {frames} frames":
+               in_new_process(["bm3d", "--peak", str(frames), profile, str(radius)])["beyond_clip_bytes"]
+               for profile, radius, counts in (("fast", 0, (2, 20)), ("balanced", 2, (5, 7))) for frames in counts}
+    rows = [[f"1080p RGB, {name}", f"{size / 2**20:.0f}"] for name, size in figures.items()]
     print(table(["peak memory beyond the clip and its result", "MiB"], rows) + "\n", flush=True)
     return figures
 
 
-def peak(frames: int) -> int:
-    """Give the peak of memory beyond the clip and its result, in bytes; of the fast profile, for its time."""
+def peak(frames: int, profile: str, radius: int) -> int:
+    """Give the peak of memory beyond the clip and its result, in bytes."""
     frame = noisy(pictures.mosaic(1920, 1080)[None])
     clip = np.repeat(frame, frames, axis=0)
-    operation = BM3D(sigma=SIGMA, profile="fast")
-    operation(clip[:1, :64, :64])
+    operation = BM3D(sigma=SIGMA, profile=profile, radius=radius)
+    operation(clip[:5, :64, :64])
     return peak_bytes(lambda: operation(clip)) - clip.nbytes

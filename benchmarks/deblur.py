@@ -20,6 +20,7 @@ from talkies.core.restore.deblur.psf import gaussian, motion
 from .timing import machine, table
 
 PICTURES = ("camera", "astronaut", "coffee")
+HELD_OUT = ("chelsea", "rocket", "stereo_motorcycle")  # the method's constants were not chosen on these
 BLURS: dict[str, tuple[Any, dict[str, Any]]] = {
     "Gaussian 1.6 px": (gaussian((15, 15), 1.6), {"blur_sigma": 1.6}),
     "Gaussian 2.5 px": (gaussian((21, 21), 2.5), {"blur_sigma": 2.5, "rows": 21, "columns": 21}),
@@ -36,7 +37,7 @@ def options_from(arguments: list[str]) -> argparse.Namespace:
     """Read the options."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks deblur", description=__doc__)
     parser.add_argument("--size", type=int, default=256, help="side of the picture in px; default 256")
-    parser.add_argument("--pictures", nargs="+", choices=PICTURES, default=list(PICTURES))
+    parser.add_argument("--pictures", nargs="+", choices=PICTURES + HELD_OUT, default=list(PICTURES))
     parser.add_argument("--profiles", nargs="+", default=["fast", "balanced"], help="of ours; default fast and balanced")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     return parser.parse_args(arguments)
@@ -79,9 +80,11 @@ def main(arguments: list[str]) -> dict[str, Any]:
 
 def blurred(name: str, psf: Any, sigma: float, size: int) -> tuple[Any, Any]:
     """Cut a piece from a photograph and blur it with what lies around it; noise is added. Gives sharp and blurred, ``[H,W,C]``."""
-    whole = as_float64(getattr(data, name)()) / 255
+    whole = getattr(data, name)()
+    whole = as_float64(whole[0] if isinstance(whole, tuple) else whole) / 255
     whole = whole.reshape(*whole.shape[:2], -1)
-    top, left = 20, 90
+    size = min(size, whole.shape[0] - 2 * _RIM)
+    top, left = min(20, whole.shape[0] - size - 2 * _RIM), 90
     whole = whole[top : top + size + 2 * _RIM, left : left + size + 2 * _RIM]
     spread = np.stack([scipy.ndimage.convolve(whole[..., c], psf) for c in range(whole.shape[2])], axis=-1)
     inner = (slice(_RIM, -_RIM), slice(_RIM, -_RIM))

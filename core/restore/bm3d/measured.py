@@ -14,6 +14,7 @@ from ...operation import Numbered
 from ...progress import Progress, silent
 from ...settings import SettingError
 from ..noise.measure import Samples, measure_samples, sample
+from ..noise.ratio import luma_over_chroma
 from ..noise.spectrum import WHITE, Lags, plane_of, radial_spectrum
 from .colour import ColourSpace, to_planes
 from .noise_model import LAGS, Correlation, Noise
@@ -22,6 +23,7 @@ _ALIKE, _MOST_TEXTURE = 1.3, 2.5  # times luma's level may lie below and above c
 _WHITE, _TEXTURE = 0.1, 0.4  # correlations of neighbours: below the one chroma's noise is white, above the other luma's surely is not
 _LESS = 0.1  # that the correlation of luma's neighbours may lie below that of chroma's
 _NEAR = 1.2  # times the level so read may lie below and above chroma's to be taken for the same
+_ABOVE = 1.1  # times the level that its ratio to chroma says: from there on luma was measured on texture
 _PART = 0.3  # of the noise's power lies in the bands that its level is read from
 _FIRST, _STEP, _MOST = 8, 16, 64  # all of the first frames are measured, then every so many, up to so many in all
 
@@ -113,7 +115,15 @@ def measured_noise(clip: Iterable[Numbered], space: ColourSpace = "opponent", pr
         return MeasuredNoise(255 * found.luma.sigma, 255 * found.luma.sigma, found.luma.lags, found.luma.lags)
     chroma = 255 * math.sqrt((found.cb.sigma**2 + found.cr.sigma**2) / 2)
     louder = found.cb if found.cb.sigma > found.cr.sigma else found.cr
-    return _as_its_chroma(MeasuredNoise(255 * math.sqrt(3) * found.luma.sigma, chroma, found.luma.lags, louder.lags))
+    measured = _as_its_chroma(MeasuredNoise(255 * math.sqrt(3) * found.luma.sigma, chroma, found.luma.lags, louder.lags))
+    ratio = luma_over_chroma(samples)
+    if ratio is None:
+        return measured
+    louder_by = math.sqrt(3) * ratio
+    told = chroma if 1 / _NEAR < louder_by < _NEAR else louder_by * chroma
+    if measured.sigma <= _ABOVE * told:
+        return measured
+    return MeasuredNoise(told, chroma, louder.lags, louder.lags)  # measured on texture, whose shape says nothing of the noise either
 
 
 def _as_its_chroma(found: MeasuredNoise) -> MeasuredNoise:

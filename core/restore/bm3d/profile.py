@@ -6,6 +6,9 @@ from typing import Literal
 
 Transform = Literal["dct", "bior1.5"]
 
+_IN_CLIP_CAPACITY = 16  # blocks; neighbour frames show the same thing again, and more than that is worth less than denser references
+_IN_CLIP_SIGNAL = 1.5  # times `match_signal`: what moved by parts of a pixel matches less well, and helps all the same
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -38,7 +41,8 @@ class Stage:
     @property
     def in_clip(self) -> Stage:
         """Give the stage as it runs where neighbour frames are searched too."""
-        return replace(self, step=self.clip_step)
+        return replace(self, step=self.clip_step, capacity=min(self.capacity, _IN_CLIP_CAPACITY),
+                       match_signal=_IN_CLIP_SIGNAL * self.match_signal)
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Profile:
 
 
 FAST = Profile("fast", Stage(5, 9, 8, "bior1.5", 2.65, 3.1, 3.0, 30, clip_step=5), Stage(5, 9, 8, "dct", 1.0, 1.0, 0, 20, clip_step=5))
-BALANCED = Profile("balanced", Stage(4, 19, 16, "bior1.5", 2.65, 3.1, 3.0, 30), Stage(4, 19, 32, "dct", 1.0, 1.0, 0, 20, clip_step=4))
+BALANCED = Profile("balanced", Stage(4, 19, 16, "bior1.5", 2.65, 3.1, 3.0, 30), Stage(4, 19, 32, "dct", 1.0, 1.0, 0, 20))
 QUALITY = Profile("quality", Stage(3, 19, 16, "bior1.5", 2.65, 3.1, 3.0, 30), Stage(3, 19, 32, "dct", 1.0, 1.0, 0, 20))
 
 PROFILES = {profile.name: profile for profile in (FAST, BALANCED, QUALITY)}

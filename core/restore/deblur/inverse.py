@@ -70,6 +70,42 @@ class Blur:
         whole[self.frame] = plane
         return self.spectrum(whole)
 
+    def agreed(self, plane: Frame, guess: Spectrum, weight: float, steps: int) -> Spectrum:
+        """Give the picture that is near a guess and, blurred, near the plane: ``min over x of |V x - plane|^2 + weight |x - guess|^2``.
+
+        The first norm is over the frame alone, so that nothing need be assumed about its surroundings. Conjugate gradients, with the
+        inverse of the periodic problem for preconditioner (Shewchuk, "An introduction to the conjugate gradient method without the
+        agonizing pain", 1994), all in the spectrum: two transforms a step.
+
+        Args:
+            plane: ``[H,W]``, blurred.
+            guess: of the whole canvas.
+            weight: above 0.
+            steps: of conjugate gradients.
+        """
+        back, level = np.conj(self.transfer), np.float32(weight)
+        damping = 1 / (self.gain + level)
+        missed = np.zeros(self.canvas, np.float32)
+        missed[self.frame] = plane - self.plane(guess * self.transfer)[self.frame]
+        rest = back * self.spectrum(missed)
+        made, way, before = guess, np.zeros_like(guess), 1.0
+        for _ in range(steps):
+            ahead = damping * rest
+            size = self._inner(rest, ahead)
+            if not size > 0:
+                break
+            way = ahead + np.float32(size / before) * way
+            missed[self.frame] = self.plane(way * self.transfer)[self.frame]
+            change = back * self.spectrum(missed) + level * way
+            length = np.float32(size / self._inner(way, change))
+            made, rest, before = made + length * way, rest - length * change, size
+        return made
+
+    def _inner(self, a: Spectrum, b: Spectrum) -> float:
+        """Give the inner product of two planes by their spectra, up to a factor; the half that is not kept counts too."""
+        products = (a.real * b.real + a.imag * b.imag).sum(axis=0, dtype=np.float64)
+        return float(2 * products.sum() - products[0] - (products[-1] if self.canvas[1] % 2 == 0 else 0))
+
     def inverse(self, energy: float) -> Spectrum:
         """Give the regularised inverse ``conj(V) / (|V|^2 + energy)``; energy is the noise's power over the picture's."""
         made: Spectrum = np.conj(self.transfer) / (self.gain + np.float32(energy))

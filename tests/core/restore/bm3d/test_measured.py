@@ -18,6 +18,8 @@ from talkies.core.restore.bm3d.figures import denoising_report
 from talkies.core.restore.bm3d.measured import MeasuredNoise, measured_noise, neighbour_correlation
 from talkies.core.restore.bm3d.noise_model import correlation_of_kernel
 from talkies.core.restore.bm3d.operation import BM3D
+from talkies.core.restore.noise.measure import sample
+from talkies.core.restore.noise.ratio import luma_over_chroma
 from talkies.core.settings import SettingError
 
 
@@ -51,6 +53,23 @@ def test_correlated_noise_is_told_from_texture_in_luma(picture, blur):
     clean = getattr(data, picture)().astype(np.float32) / 255
     found = measured_noise([(0, (clean + noise(clean.shape, 15, blur))[None])])
     assert found.sigma == pytest.approx(15, rel=0.1) and found.chroma_sigma == pytest.approx(15, rel=0.1)
+
+
+@pytest.mark.parametrize("picture, blur", [("coffee", 0.7), ("chelsea", 1.0), ("chelsea", 1.5)])
+def test_weak_noise_is_told_from_texture_by_its_ratio_to_chroma(picture, blur):
+    clean = getattr(data, picture)().astype(np.float32) / 255
+    frame = clean + noise(clean.shape, 8, blur)
+    assert measured_noise([(0, frame[None])]).sigma == pytest.approx(8, rel=0.1)
+    luma, *chromas = to_planes(frame, "opponent")
+    ratio = luma_over_chroma([sample([luma / np.sqrt(3, dtype=np.float32), *chromas])])  # luma's flat blocks say 1.4 to 2.1 times
+    assert ratio == pytest.approx(1 / np.sqrt(3), rel=0.2)
+
+
+def test_no_ratio_to_chroma_where_there_is_none(portrait):
+    gray = portrait[..., :1] + noise((*portrait.shape[:2], 1), 8)
+    assert luma_over_chroma([sample([gray[..., 0]])]) is None
+    assert luma_over_chroma([sample([gray[..., 0], *np.zeros((2, *gray.shape[:2]), np.float32)])]) is None
+    assert luma_over_chroma([sample(to_planes(noise((64, 64, 3), 8), "opponent"))]) is None  # too few blocks
 
 
 @pytest.mark.parametrize("louder", [1.0, 1.6])

@@ -10,9 +10,11 @@ from skimage import data, restoration
 
 from talkies.core.measure.image import psnr
 from talkies.core.operation import run
+from talkies.core.restore.bm3d.profile import FAST
 from talkies.core.restore.deblur.inverse import Blur
 from talkies.core.restore.deblur.operation import Deblur
 from talkies.core.restore.deblur.psf import gaussian, motion
+from talkies.core.restore.deblur.restore import restored
 from talkies.core.settings import SettingError
 
 RIM = 24
@@ -52,6 +54,9 @@ CASES = {
     "gaussian, gray, noisy": (("camera", 256, 80, 100), gaussian((15, 15), 1.6), Deblur(blur_sigma=1.6, sigma=5), 0.025, 16),
     "gaussian, colour, noisy": (
         ("astronaut", 192, 20, 90), gaussian((15, 15), 1.6), Deblur(blur_sigma=1.6, sigma=5, profile="fast"), 0.025, 24),
+    "wide gaussian, colour": (
+        ("astronaut", 192, 20, 90), gaussian((21, 21), 2.5),
+        Deblur(blur_sigma=2.5, rows=21, columns=21, sigma=1.5, profile="fast"), 0.0057, 128),
     "motion, colour": (
         ("astronaut", 192, 20, 90), motion(9, 30), Deblur(psf="motion", length=9, angle=30, sigma=1.5, profile="fast"), 0.052, 32),
     "motion, colour, noisy": (
@@ -111,6 +116,27 @@ def test_the_canvas_blurs_as_a_convolution_does():
     expected = scipy.ndimage.convolve(plane.astype(np.float64), psf, mode="wrap")
     assert np.allclose(blur.plane(blur.spectrum(plane) * blur.transfer), expected, atol=1e-5)
     assert scipy.fft.next_fast_len(blur.canvas[0], real=True) == blur.canvas[0]
+
+
+def test_the_picture_agreed_on_solves_the_normal_equations_of_the_frame_alone():
+    blur = Blur.of(motion(7, 20), 40, 31)
+    rng = np.random.default_rng(2)
+    plane, guess = rng.random((40, 31), np.float32), rng.random(blur.canvas, np.float32)
+    made = blur.plane(blur.agreed(plane, blur.spectrum(guess), 0.05, 60))
+    missed = np.zeros(blur.canvas, np.float32)
+    missed[blur.frame] = blur.plane(blur.spectrum(made) * blur.transfer)[blur.frame] - plane
+    slope = blur.plane(np.conj(blur.transfer) * blur.spectrum(missed)) + 0.05 * (made - guess)
+    assert np.abs(slope).max() < 1e-4
+    assert np.abs(made - guess).max() > 0.1
+
+
+def test_values_stay_where_the_picture_can_be():
+    sharp, frame = blurred(motion(9, 30), 1.5, size=96)
+    blur = Blur.of(motion(9, 30), 96, 96)
+    made = restored(frame, blur, 1.5, FAST, 2)
+    assert made.min() >= 0 and made.max() <= 1 and psnr(made, sharp) >= psnr(frame, sharp) + 2
+    bright = restored(3 * frame, blur, 4.5, FAST, 2)
+    assert bright.max() > 2
 
 
 def test_settings_that_do_not_go_together_are_refused():
