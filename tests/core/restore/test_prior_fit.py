@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from torch import nn
 from talkies.core.progress import silent
 from talkies.core.restore.prior import fit as fitting
 from talkies.core.restore.prior.fit import FitError, Moment, Plan, fit
+from talkies.core.restore.prior.memory import PeakMemory
 from talkies.core.restore.prior.networks import DeepDecoder, Hourglass, TwoLayers
 from talkies.core.restore.prior.problems import Drawing, halved
 from talkies.core.restore.prior.recipe import mixed_seed, recipe
@@ -299,3 +301,13 @@ def test_halves_are_the_means_of_the_two_diagonals():
 
 def test_mixed_seeds_differ():
     assert len({mixed_seed(a, b, c) for a in range(8) for b in range(8) for c in range(8)}) == 512
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="psutil may be missing where the system does not tell")
+def test_peak_memory_is_what_was_held_at_most():
+    peak = PeakMemory(torch.device("cpu"))
+    held = np.ones(2**23)
+    peak.look()
+    del held
+    peak.look()
+    assert 60e6 < peak.beyond < 100e6
