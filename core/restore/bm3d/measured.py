@@ -23,7 +23,7 @@ _ALIKE, _MOST_TEXTURE = 1.3, 2.5  # times luma's level may lie below and above c
 _WHITE, _TEXTURE = 0.1, 0.4  # correlations of neighbours: below the one chroma's noise is white, above the other luma's surely is not
 _LESS = 0.1  # that the correlation of luma's neighbours may lie below that of chroma's
 _NEAR = 1.2  # times the level so read may lie below and above chroma's to be taken for the same
-_ABOVE = 1.1  # times the level that its ratio to chroma says: from there on luma was measured on texture
+_ABOVE = 1.05  # times the level that its ratio to chroma says: from there on luma was measured on texture
 _PART = 0.3  # of the noise's power lies in the bands that its level is read from
 _FIRST, _STEP, _MOST = 8, 16, 64  # all of the first frames are measured, then every so many, up to so many in all
 
