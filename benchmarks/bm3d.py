@@ -21,11 +21,11 @@ from talkies.core.restore.bm3d.denoise import denoise
 from talkies.core.restore.bm3d.noise_model import Noise
 from talkies.core.restore.bm3d.profile import BALANCED, FAST, QUALITY, Profile
 
-from . import bm3d_video, pictures
+from . import bm3d_noise, bm3d_video, pictures
 from .timing import machine, table
 
 Picture = Any
-PARTS = ("stills", "large", "video", "memory")
+PARTS = ("stills", "large", "video", "memory", "noise")
 PROFILES = {profile.name: profile for profile in (FAST, BALANCED, QUALITY)}
 _PACKAGE, _MEANS = "bm3d np", "nl_means"
 
@@ -65,6 +65,7 @@ def main(arguments: list[str]) -> dict[str, Any]:
     measures: dict[str, Callable[[], dict[str, Any]]] = {
         "stills": lambda: _stills(options), "large": lambda: _large(options),
         "video": lambda: bm3d_video.video(options.repeat), "memory": bm3d_video.memory,
+        "noise": bm3d_noise.noise,
     }
     for part in options.part:
         figures[part] = measures[part]()
