@@ -37,7 +37,7 @@ def node_progress(title: str, node_id: str | None = None, unit: str = "frames") 
     Args:
         title: what the terminal's bar is called.
         node_id: the node's id in the graph (hidden input UNIQUE_ID), for the text on the node.
-        unit: what is counted, in the plural.
+        unit: what is counted, in the plural; empty where the numbers mean nothing but shares of the whole.
     """
     return _ComfyProgress(node_id, unit) if module("comfy.utils") else _TerminalProgress(title, unit)
 
@@ -73,7 +73,9 @@ class _ComfyProgress:
         if self._node_id is None or not hasattr(page, "send_progress_text") or elapsed < 2 or not 0 < done <= total:
             return
         left = elapsed / done * (total - done)
-        text = f"{done} of {total}, {clock(left)} left" if done < total else f"{total} {self._unit} in {clock(elapsed)}"
+        counted = f"{done} of {total}" if self._unit else f"{done / total:.0%}"
+        whole = f"{total} {self._unit}" if self._unit else "done"
+        text = f"{counted}, {clock(left)} left" if done < total else f"{whole} in {clock(elapsed)}"
         page.send_progress_text(text, self._node_id)
 
 

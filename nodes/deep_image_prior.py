@@ -57,7 +57,7 @@ class DeepImagePrior:
             none = blocked("Deep Image Prior: no images are linked, so there are none to pass on. Link images, or use only the ops output.")
             return none, chain, none, none
         fits: list[tuple[int, Fit]] = []
-        progress = node_progress("Deep Image Prior", node_id, unit="steps")
+        progress = node_progress("Deep Image Prior", node_id, unit="")
 
         def finished(index: int, fit: Fit) -> None:
             fits.append((index, fit))

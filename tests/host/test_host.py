@@ -88,6 +88,17 @@ class TestInsideComfyUI:
         now[0] += PERIOD / 2
         progress(26, 100)
         assert len(fake_comfy.texts) == 1
+        progress(100, 100)
+        assert fake_comfy.texts[-1] == ("100 frames in 0:10", "7")
+
+    def test_shares_of_the_whole_are_told_in_percent(self, fake_comfy, monkeypatch):
+        now = [0.0]
+        monkeypatch.setattr("talkies.host.progress.time.monotonic", lambda: now[0])
+        progress = node_progress("Deep Image Prior", "7", unit="")
+        now[0] = 10.0
+        progress(250, 1000)
+        progress(1000, 1000)
+        assert [text for text, _ in fake_comfy.texts] == ["25%, 0:30 left", "done in 0:10"]
 
     def test_a_picture_is_shown_where_the_bar_stands(self, fake_comfy, monkeypatch):
         progress = node_progress("Op", "7", unit="steps")
